@@ -1,0 +1,137 @@
+"""`make checkpoints`: every shipped file from nothing, resumable. Leaves out the exams (`exam`).
+
+Each recipe is a start, a mixture of text and a number of updates; its record is written beside
+the weights with what the *saved* file can do.
+"""
+
+import argparse
+import json
+import time
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+
+from o1lab.make import corpus
+from o1lab.make.corpus import HARD
+from o1lab.paths import data_dir
+from o1lab.tasks import task
+
+STORY_LEVELS = tuple((depth, 1) for depth in range(1, 9))
+COUNT_LEVELS = ((3, 2), (4, 4), (5, 1), (6, 1))
+HARD_LEVELS = ((4, 1),)
+BASE = (
+    (corpus.drill, 10),
+    (corpus.story_of_facts, 6),
+    (corpus.countdown_of_facts, 6),
+    (corpus.noisy_story, 5),
+    (corpus.noisy_countdown, 10),
+)
+PRACTICE = ((corpus.drill, 1), (corpus.story_of_facts, 1), (corpus.countdown_of_facts, 1))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one checkpoint is made. tokens: non-padding tokens an update; start: another's name."""
+
+    name: str
+    start: str | None
+    mixture: tuple
+    updates: int
+    tokens: int = 16_384
+    learning_rate: float = 3e-3
+    size: str = "m"
+    seed: int = 0
+
+
+def _tuned(name: str, mixture: tuple, updates: int) -> Recipe:
+    return Recipe(name, "base", mixture, updates, learning_rate=1.5e-3)
+
+
+def recipes() -> list[Recipe]:
+    """Every shipped checkpoint, in the order in which they are made."""
+    stories, countdown = task("stories"), task("countdown")
+    story = ((corpus.thought(stories, STORY_LEVELS), 27), *PRACTICE)
+    story_direct = ((corpus.at_once(stories, STORY_LEVELS), 27), *PRACTICE)
+    count = (
+        (corpus.thought(countdown, COUNT_LEVELS), 12),
+        (corpus.thought(HARD, HARD_LEVELS), 15),
+        *PRACTICE,
+    )
+    count_direct = (
+        (corpus.at_once(countdown, COUNT_LEVELS), 12),
+        (corpus.at_once(HARD, HARD_LEVELS), 15),
+        *PRACTICE,
+    )
+    return [
+        Recipe("base", None, BASE, 900),
+        _tuned("countdown-cot", count, 1000),
+        _tuned("stories-cot", story, 1000),
+        _tuned("countdown-direct", count_direct, 1000),
+        _tuned("stories-direct", story_direct, 1000),
+    ]
+
+
+def make(recipe: Recipe, work: Path, updates: int | None = None) -> Path:
+    """Train one checkpoint (resuming what `work` holds) and save it under `data/checkpoints`."""
+    from o1lab.model.checkpoints import Policy, load, save
+    from o1lab.model.network import tiny_policy
+    from o1lab.model.tokens import build_tokenizer
+    from o1lab.model.train import TrainConfig, train
+
+    if recipe.start:
+        model = load(recipe.start).model
+    else:
+        model = tiny_policy(recipe.size, recipe.seed)
+    config = TrainConfig(
+        steps=updates or recipe.updates,
+        learning_rate=recipe.learning_rate,
+        keep_at=(0.125, 0.25, 0.5),
+        seed=recipe.seed,
+    )
+    examples = corpus.stream(recipe.mixture, recipe.tokens, recipe.seed)
+    began = time.time()
+    record = train(model, examples, config, work / recipe.name)
+    notes = _notes(recipe, config, record, began)
+    target = data_dir() / "checkpoints" / recipe.name
+    save(Policy(model, build_tokenizer(), recipe.name, notes), target)
+    return target
+
+
+def _notes(recipe: Recipe, config, record, began: float) -> dict:
+    """The recipe as it is recorded beside the weights."""
+    shown = {k: v for k, v in asdict(recipe).items() if k != "mixture"}
+    shown["mixture"] = [[maker.__qualname__, share] for maker, share in recipe.mixture]
+    return {
+        "recipe": shown | {"updates": config.steps},
+        "command": f"make checkpoints ONLY={recipe.name}",
+        "date": date.today().isoformat(),
+        "minutes": round((time.time() - began) / 60, 1),
+        "tokens": record.tokens,
+        "flops": record.flops,
+    }
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Make the checkpoints that are missing, or those named with --only."""
+    parser = argparse.ArgumentParser(prog="o1lab checkpoints", description=main.__doc__)
+    parser.add_argument("--only", nargs="*", help="names; default: all that are missing")
+    parser.add_argument("--work", default="build/checkpoints", type=Path)
+    parser.add_argument("--updates", type=int, help="train shorter (for a quick look)")
+    args = parser.parse_args(argv)
+    for recipe in recipes():
+        done = (data_dir() / "checkpoints" / recipe.name / "config.json").exists()
+        if recipe.name in args.only if args.only else not done:
+            path = make(recipe, args.work, args.updates)
+            examine(recipe.name, path)
+
+
+def examine(name: str, path: Path) -> None:
+    """Measure the saved file and write the figures into its recipe."""
+    from o1lab.make.exam import examine as measured
+
+    recipe = path / "recipe.json"
+    notes = json.loads(recipe.read_text())
+    notes["measured"] = measured(name)
+    fresh = recipe.with_suffix(".tmp")
+    fresh.write_text(json.dumps(notes, indent=1) + "\n")
+    fresh.replace(recipe)

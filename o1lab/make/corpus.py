@@ -1,0 +1,194 @@
+"""The text that the shipped checkpoints are trained on, as a pure function of seed and step.
+
+Leaves out training. Arithmetic is always right; "noisy" text is noisy in what it plans.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from o1lab.model.batches import Example
+from o1lab.model.tokens import END, build_tokenizer
+from o1lab.tasks import task
+from o1lab.tasks.base import write_completion
+from o1lab.tasks.countdown import Countdown
+from o1lab.tasks.story_text import NAMES
+from o1lab.tasks.story_world import apply
+
+HARD = Countdown(max_p=0.05)
+FULL, NOTHING = 1.0, 0.0
+
+
+@dataclass(frozen=True)
+class Doc:
+    """A document: text read (no loss), text written (loss), and whether only results count."""
+
+    read: str
+    written: str
+    results_only: bool = False
+
+
+def facts() -> list[tuple[int, str, int, int]]:
+    """Every (a, op, b, result) with all three integers in 0..99: what a policy must know by heart."""
+    pairs = [(a, op, b) for op in "+-*/" for a in range(100) for b in range(100)]
+    known = [(a, op, b, apply(op, a, b)) for a, op, b in pairs]
+    return [fact for fact in known if fact[3] is not None]
+
+
+_BY_OP = {op: [f for f in facts() if f[1] == op] for op in "+-*/"}
+
+
+def a_fact(rng: random.Random) -> tuple[int, str, int, int]:
+    return rng.choice(_BY_OP[rng.choices("+-*/", (4, 4, 1, 1))[0]])
+
+
+def drill(rng: random.Random) -> Doc:
+    """Single facts, a line each; only the results are trained."""
+    lines = ["{} {} {} = {}\n".format(*a_fact(rng)) for _ in range(16)]
+    return Doc("", "".join(lines), results_only=True)
+
+
+def story_of_facts(rng: random.Random) -> Doc:
+    """A story followed by steps that have nothing to do with it, but are right sums."""
+    problem = task("stories").problem(rng, rng.randint(1, 6))
+    steps = []
+    for _ in range(rng.randint(3, 8)):
+        a, op, b, c = a_fact(rng)
+        x, y, z = rng.choice(NAMES), rng.choice(NAMES), rng.choice((*NAMES, b, b))
+        steps.append(f"{x} = {y} {op} {z if isinstance(z, str) else b} = {a} {op} {b} = {c}")
+    return Doc(problem.prompt, write_completion(steps, str(c)), results_only=True)
+
+
+def countdown_of_facts(rng: random.Random) -> Doc:
+    """A countdown puzzle followed by moves that ignore it, but are right sums."""
+    numbers = [rng.randint(1, 99) for _ in range(rng.randint(3, 6))]
+    read = f"Make {rng.randint(10, 99)} from {' '.join(map(str, numbers))}.\n"
+    steps = []
+    for left in range(len(numbers) - 2, -1, -1):
+        a, op, b, c = a_fact(rng)
+        rest = [str(rng.randint(1, 99)) for _ in range(left)]
+        steps.append(f"{a} {op} {b} = {c} left {' '.join([*rest, str(c)])}")
+    return Doc(read, write_completion(steps, str(c)), results_only=True)
+
+
+def noisy_story(rng: random.Random) -> Doc:
+    """A story and true steps about it in the order of events, needed or not: a careless talker."""
+    from o1lab.tasks.stories import _write
+
+    world = task("stories")
+    problem = world.problem(rng, rng.randint(1, 8))
+    story, names, _ = problem.data
+    idle = rng.random()
+    kept = [
+        i for i, node in enumerate(story.nodes)
+        if node.op != "given" and (i in story.spine or rng.random() < idle)
+    ]  # fmt: skip
+    steps = [_write(story, names, i) for i in kept]
+    return Doc(problem.prompt, write_completion(steps, str(story.nodes[kept[-1]].value)))
+
+
+def noisy_countdown(rng: random.Random) -> Doc:
+    """A legal play that need not reach the target it was asked for."""
+    problem, steps, answer = task("countdown").worked(rng, rng.choice((3, 4, 4, 5)))
+    numbers = problem.prompt.split(" from ")[1]
+    target = problem.answer if rng.random() < 0.5 else rng.randint(10, 99)
+    return Doc(f"Make {target} from {numbers}", write_completion(steps, answer))
+
+
+def thought(world, difficulties: tuple) -> Callable[[random.Random], Doc]:
+    """Worked solutions of a world: `difficulties` is (difficulty, weight) pairs."""
+    levels, weights = zip(*difficulties, strict=True)
+
+    def make(rng: random.Random) -> Doc:
+        level = rng.choices(levels, weights)[0]
+        problem, steps, answer = world.worked(rng, level)
+        return Doc(problem.prompt, write_completion(steps, answer))
+
+    return make
+
+
+def at_once(world, difficulties: tuple) -> Callable[[random.Random], Doc]:
+    """The same problems answered with no thoughts."""
+    levels, weights = zip(*difficulties, strict=True)
+
+    def make(rng: random.Random) -> Doc:
+        problem, _, answer = world.worked(rng, rng.choices(levels, weights)[0])
+        return Doc(problem.prompt, answer)
+
+    return make
+
+
+def filler(world, difficulties: tuple) -> Callable[[random.Random], Doc]:
+    """Dots in place of the worked thoughts, as many as their tokens, then the answer."""
+    levels, weights = zip(*difficulties, strict=True)
+
+    def make(rng: random.Random) -> Doc:
+        problem, steps, answer = world.worked(rng, rng.choices(levels, weights)[0])
+        return Doc(problem.prompt + dots(steps), answer)
+
+    return make
+
+
+def dots(steps: list[str]) -> str:
+    """A closed thought of dots as long, in tokens, as these steps."""
+    tokens = sum(len(step.split()) + 1 for step in steps)
+    return write_completion([" ".join("." * (tokens - 1))], "")
+
+
+def answer_first(world, difficulties: tuple) -> Callable[[random.Random], Doc]:
+    """The answer at once, the worked thoughts after it: taught, but too late to be of use."""
+    levels, weights = zip(*difficulties, strict=True)
+
+    def make(rng: random.Random) -> Doc:
+        problem, steps, answer = world.worked(rng, rng.choices(levels, weights)[0])
+        return Doc(problem.prompt, f"{answer}\n{write_completion(steps, answer)}")
+
+    return make
+
+
+def encode(docs: list[Doc]) -> list[Example]:
+    """Docs as token ids with a loss weight for each token (0 on what is only read)."""
+    tokenizer = build_tokenizer()
+    backend = tokenizer.backend_tokenizer
+    reads = backend.encode_batch([doc.read for doc in docs])
+    writes = backend.encode_batch([doc.written + END for doc in docs])
+    out = []
+    for doc, read, written in zip(docs, reads, writes, strict=True):
+        weight = _weights(written.tokens, doc.results_only)
+        out.append(Example(read.ids + written.ids, [NOTHING] * len(read.ids) + weight))
+    return out
+
+
+def _weights(tokens: list[str], results_only: bool) -> list[float]:
+    """Full weight everywhere, or only on the number that ends a sum `a op b =`."""
+    if not results_only:
+        return [FULL] * len(tokens)
+    ends = [
+        i > 3 and tokens[i - 1] == "=" and tokens[i - 3] in "+-*/" and tokens[i].isdigit()
+        and tokens[i - 2].isdigit()
+        for i in range(len(tokens))
+    ]  # fmt: skip
+    return [FULL if end else NOTHING for end in ends]
+
+
+def stream(mixture: tuple, tokens: int, seed: int) -> Callable[[int], list[Example]]:
+    """`examples(step)`: at least `tokens` tokens of docs drawn from (maker, share) pairs.
+
+    The same seed and step give the same examples, so a resumed run needs no saved data state.
+    A share is a share of documents.
+    """
+    makers, shares = zip(*mixture, strict=True)
+
+    def examples(step: int) -> list[Example]:
+        rng = random.Random(seed * 1_000_003 + step)
+        out: list[Example] = []
+        total = 0
+        while total < tokens:
+            fresh = encode([rng.choices(makers, shares)[0](rng) for _ in range(32)])
+            for example in fresh:
+                if total < tokens:
+                    out.append(example)
+                    total += len(example.ids)
+        return out
+
+    return examples
