@@ -63,11 +63,11 @@ def recipes() -> list[Recipe]:
         *PRACTICE,
     )
     return [
-        Recipe("base", None, BASE, 900),
-        _tuned("countdown-cot", count, 1000),
-        _tuned("stories-cot", story, 1000),
-        _tuned("countdown-direct", count_direct, 1000),
-        _tuned("stories-direct", story_direct, 1000),
+        Recipe("base", None, BASE, 1100),
+        _tuned("countdown-cot", count, 600),
+        _tuned("stories-cot", story, 600),
+        _tuned("countdown-direct", count_direct, 600),
+        _tuned("stories-direct", story_direct, 600),
     ]
 
 

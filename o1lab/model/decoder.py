@@ -1,0 +1,280 @@
+"""One decoding step at a time for many rollouts: the model run as few large matrix products.
+
+Leaves out sampling, stopping and text (`generate`). Two decoders answer the same three calls:
+`Decoder` for Llama- and Qwen3-shaped models, `HubDecoder` for any Hugging Face causal LM.
+
+    logits = decoder.prefill(prompts, n)   # read each prompt once, for its n rollouts
+    logits = decoder.step(tokens)          # one more token for every row
+    decoder.keep(rows)                     # finished rows leave
+"""
+
+import torch
+from torch.nn import functional as F
+
+SHAPES = ("llama", "qwen3")
+LARGEST = 100_000_000  # parameters; above it a second, fused copy of the weights costs too much
+FEW = 64  # rows; up to so many, each row has a copy of its prompt's keys: more bytes, fewer calls
+
+
+def decoder_for(model, room: int):
+    """The faster decoder that can run this model. room: the most tokens a rollout may get."""
+    config = model.config
+    plain = config.model_type in SHAPES and not getattr(config, "use_sliding_window", False)
+    plain = plain and (config.rope_parameters or {}).get("rope_type") == "default"
+    plain = plain and not getattr(config, "attention_bias", False)
+    plain = plain and not getattr(config, "mlp_bias", False) and config.hidden_act == "silu"
+    small = sum(p.numel() for p in model.parameters()) <= LARGEST
+    return Decoder(model, room) if plain and small else HubDecoder(model, room)
+
+
+class Layer:
+    """One layer's weights, fused for decoding; all matrices are (in, out).
+
+    Each head's rotary pairs (i, i + half) become neighbours, so that one complex product rotates
+    queries and keys. Both are permuted alike, so their products stay what they were.
+    """
+
+    def __init__(self, block, heads: int, kv: int, size: int):
+        attention, mlp = block.self_attn, block.mlp
+        order = torch.arange(size).view(2, -1).T.reshape(-1)
+
+        def pairs(weight, count):  # (count * size, D) with each head's rows in the new order
+            return weight.view(count, size, -1)[:, order].reshape(count * size, -1)
+
+        scale = size**-0.5  # of the attention scores, put into the queries here
+        plain = not hasattr(attention, "q_norm")
+        parts = [
+            pairs(attention.q_proj.weight * (scale if plain else 1.0), heads),
+            pairs(attention.k_proj.weight, kv),
+            attention.v_proj.weight,
+        ]
+        self.qkv = torch.cat(parts).T.contiguous()
+        self.out = attention.o_proj.weight.T.contiguous()
+        self.gate_up = torch.cat([mlp.gate_proj.weight, mlp.up_proj.weight]).T.contiguous()
+        self.down = mlp.down_proj.weight.T.contiguous()
+        self.norm_in = block.input_layernorm.weight
+        self.norm_mlp = block.post_attention_layernorm.weight
+        self.norm_qk = None
+        if not plain:  # Qwen3 normalises each head's queries and keys
+            q, k = attention.q_norm.weight[order] * scale, attention.k_norm.weight[order]
+            self.norm_qk = torch.cat([q.expand(heads, size), k.expand(kv, size)])  # (H + K, d)
+
+
+class Decoder:
+    """Fused weights, one cache of prompts and one of what each row has written.
+
+    Letters: P prompts, R rows, H heads, K key-value heads, G = H / K, d head size, D width.
+    """
+
+    def __init__(self, model, room: int):
+        config = model.config
+        self.width, self.eps = config.hidden_size, config.rms_norm_eps
+        self.heads, self.kv = config.num_attention_heads, config.num_key_value_heads
+        self.size = getattr(config, "head_dim", None) or self.width // self.heads
+        with torch.no_grad():
+            body = model.model
+            self.layers = [Layer(b, self.heads, self.kv, self.size) for b in body.layers]
+        self.embedding, self.norm = body.embed_tokens.weight.detach(), body.norm.weight.detach()
+        self.unembedding = model.lm_head.weight.detach().T
+        self.room = room
+        theta = config.rope_parameters["rope_theta"]
+        device, dtype = self.embedding.device, self.embedding.dtype
+        exponents = torch.arange(0, self.size, 2, device=device).float() / self.size
+        self.frequencies = 1.0 / theta**exponents  # (d / 2,), float32 as transformers has it
+        self.dtype = torch.float64 if dtype == torch.float64 else torch.float32
+
+    def prefill(self, prompts: list[list[int]], n: int) -> torch.Tensor:
+        """Read the prompts; logits (P * n, V) after each, rows of one prompt side by side."""
+        device = self.embedding.device
+        lengths = torch.tensor([len(p) for p in prompts], device=device)
+        ids = torch.zeros(len(prompts), int(lengths.max()), dtype=torch.long)  # (P, T)
+        for i, prompt in enumerate(prompts):
+            ids[i, : len(prompt)] = torch.tensor(prompt)
+        self.turns = self._turns(torch.arange(ids.shape[1] + self.room, device=device))
+        x = self.embedding[ids.to(device)]  # (P, T, D)
+        turn = self.turns[: ids.shape[1], None]  # (T, 1, d / 2)
+        self.prompt_cache = []
+        for layer in self.layers:
+            x = self._prefill_layer(layer, x, turn)
+        last = x[torch.arange(len(prompts), device=device), lengths - 1]  # (P, D)
+        hidden = torch.arange(ids.shape[1], device=device) >= lengths[:, None]
+        self.mask = torch.zeros(hidden.shape, dtype=x.dtype, device=device)
+        self.mask = self.mask.masked_fill(hidden, float("-inf"))[:, None, None]  # (P, 1, 1, T)
+        self._start(lengths, n)
+        return (self._rms(last, self.norm) @ self.unembedding).repeat_interleave(n, 0)
+
+    def _prefill_layer(self, layer: Layer, x: torch.Tensor, turn: torch.Tensor) -> torch.Tensor:
+        p, t, _ = x.shape
+        q, k, v = self._project(layer, x, turn)  # (P, T, H or K, d)
+        q, k, v = (y.transpose(1, 2) for y in (q, k, v))
+        mixed = F.scaled_dot_product_attention(q, k, v, scale=1.0, is_causal=True, enable_gqa=True)
+        self.prompt_cache.append((k, v))  # (P, K, T, d)
+        return self._finish(layer, x, mixed.transpose(1, 2).reshape(p, t, -1))
+
+    def _start(self, lengths: torch.Tensor, n: int) -> None:
+        """Room for what the rows write; few rows begin with a copy of their prompts."""
+        rows, longest = len(lengths) * n, self.mask.shape[-1]
+        self.positions = lengths.repeat_interleave(n)  # (R,) of the next token
+        self.owner = torch.arange(len(lengths), device=lengths.device).repeat_interleave(n)
+        self.shared = rows > FEW
+        self.time = 0 if self.shared else longest
+        keys = self.prompt_cache[0][0]
+        self.own_cache = [
+            keys.new_empty(2, rows, self.kv, self.time + self.room, self.size) for _ in self.layers
+        ]
+        if self.shared:
+            self.prompt_cache = [(k.mT.contiguous(), v.contiguous()) for k, v in self.prompt_cache]
+            self._grid(n)
+            return
+        for own, (k, v) in zip(self.own_cache, self.prompt_cache, strict=True):
+            own[0, :, :, :longest] = k.repeat_interleave(n, 0)
+            own[1, :, :, :longest] = v.repeat_interleave(n, 0)
+        self.mask = F.pad(self.mask, (0, self.room)).repeat_interleave(n, 0)  # (R, 1, 1, T + room)
+
+    def step(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Append one token to every row; logits (R, V) of the next."""
+        x = self.embedding[tokens]  # (R, D)
+        turn = self.turns[self.positions][:, None]  # (R, 1, d / 2)
+        for layer, prompt, own in zip(
+            self.layers, self.prompt_cache, self.own_cache, strict=True
+        ):
+            q, k, v = self._project(layer, x, turn)
+            own[0, :, :, self.time] = k
+            own[1, :, :, self.time] = v
+            x = self._finish(layer, x, self._attend(q, prompt, own[..., : self.time + 1, :]))
+        self.time += 1
+        self.positions += 1
+        return self._rms(x, self.norm) @ self.unembedding
+
+    def _project(self, layer: Layer, x: torch.Tensor, turn: torch.Tensor):
+        """Rotated queries (..., H, d), rotated keys and values (..., K, d) of x (..., D)."""
+        qkv = (self._rms(x, layer.norm_in) @ layer.qkv).unflatten(-1, (-1, self.size))
+        qk, v = qkv[..., : self.heads + self.kv, :], qkv[..., self.heads + self.kv :, :]
+        if layer.norm_qk is not None:
+            qk = self._rms(qk, layer.norm_qk)
+        pairs = qk.to(self.dtype).unflatten(-1, (-1, 2))
+        qk = torch.view_as_real(torch.view_as_complex(pairs) * turn).flatten(-2).to(x.dtype)
+        return qk[..., : self.heads, :], qk[..., self.heads :, :], v
+
+    def _finish(self, layer: Layer, x: torch.Tensor, mixed: torch.Tensor) -> torch.Tensor:
+        """The rest of a layer after its attention's mixed values (..., H * d)."""
+        x = x + mixed @ layer.out
+        gate, up = (self._rms(x, layer.norm_mlp) @ layer.gate_up).chunk(2, -1)
+        return x + (F.silu(gate) * up) @ layer.down
+
+    def _attend(self, q: torch.Tensor, prompt: tuple, own: torch.Tensor) -> torch.Tensor:
+        """Attention of q (R, H, d) over its prompt's keys, read once for all its rows, and its own."""
+        rows, time = len(q), own.shape[-2]
+        q = q.unflatten(1, (self.kv, -1))  # (R, K, G, d)
+        if not self.shared:
+            mask = self.mask[..., :time]
+            return F.scaled_dot_product_attention(q, own[0], own[1], mask, scale=1.0).view(rows, -1)
+        scores = torch.cat([self._on_prompt(q, prompt[0]), q @ own[0].mT], -1)
+        weights = scores.softmax(-1)  # (R, K, G, T + t)
+        ours = weights[..., -time:] @ own[1]
+        return (self._from_prompt(weights[..., :-time], prompt[1]) + ours).reshape(rows, -1)
+
+    def _on_prompt(self, q: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
+        """Scores (R, K, G, T) of q (R, K, G, d) on keys (P, K, d, T)."""
+        together = self._gather(q) @ keys + self.mask  # (P, K, m * G, T)
+        return self._scatter(together)
+
+    def _from_prompt(self, weights: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        """Values (P, K, T, d) mixed with weights (R, K, G, T)."""
+        return self._scatter(self._gather(weights) @ values)
+
+    def _gather(self, rows: torch.Tensor) -> torch.Tensor:
+        """(R, K, G, ·) to (P, K, m * G, ·): a prompt's rows side by side."""
+        grid = rows if self.places is None else rows[self.grid]
+        return grid.unflatten(0, (-1, self.most)).transpose(1, 2).flatten(2, 3)
+
+    def _scatter(self, grid: torch.Tensor) -> torch.Tensor:
+        """(P, K, m * G, ·) back to (R, K, G, ·)."""
+        rows = grid.unflatten(2, (self.most, -1)).transpose(1, 2).flatten(0, 1)
+        return rows if self.places is None else rows[self.places]
+
+    def _grid(self, most: int) -> None:
+        """Where each row stands among its prompt's `most` places; None where all are taken."""
+        self.most, count = most, len(self.mask)
+        if len(self.owner) == count * most:
+            self.places = self.grid = None
+            return
+        starts = torch.searchsorted(self.owner, self.owner)  # first row of the same prompt
+        rank = torch.arange(len(self.owner), device=self.owner.device) - starts
+        self.places = self.owner * most + rank
+        self.grid = torch.zeros(count * most, dtype=torch.long, device=self.owner.device)
+        self.grid[self.places] = torch.arange(len(self.owner), device=self.owner.device)
+
+    def keep(self, rows: torch.Tensor) -> None:
+        """Drop all rows but these (indices in rising order) and prompts that nobody needs."""
+        used, self.owner = torch.unique_consecutive(self.owner[rows], return_inverse=True)
+        self.positions = self.positions[rows]
+        for i, own in enumerate(self.own_cache):
+            fresh = own.new_empty(2, len(rows), *own.shape[2:])
+            fresh[..., : self.time, :] = own[:, rows, :, : self.time]
+            self.own_cache[i] = fresh
+        if not self.shared:
+            self.mask = self.mask[rows]
+            return
+        if len(used) < len(self.mask):
+            self.prompt_cache = [(k[used], v[used]) for k, v in self.prompt_cache]
+            self.mask = self.mask[used]
+        self._grid(int(torch.bincount(self.owner).max()))
+
+    def _turns(self, positions: torch.Tensor) -> torch.Tensor:
+        """The rotation e^(i position frequency) of every pair: (positions, d / 2) complex."""
+        angles = (positions[:, None].float() * self.frequencies).to(self.dtype)
+        return torch.polar(torch.ones_like(angles), angles)
+
+    def _rms(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        """Root-mean-square norm over the last axis (Zhang & Sennrich 2019)."""
+        scale = x.square().mean(-1, keepdim=True).add_(self.eps).rsqrt_()
+        return x.mul(scale).mul_(weight)
+
+
+class HubDecoder:
+    """Any Hugging Face causal LM, through its own forward pass and key-value cache."""
+
+    def __init__(self, model, room: int):
+        self.model, self.device = model, next(model.parameters()).device
+
+    def prefill(self, prompts: list[list[int]], n: int) -> torch.Tensor:
+        """Read each prompt once (padded on the left) and repeat its cache for n rows."""
+        from transformers import DynamicCache
+
+        width = max(map(len, prompts))
+        ids = torch.zeros(len(prompts), width, dtype=torch.long)
+        self.mask = torch.zeros(len(prompts), width, dtype=torch.long)
+        for i, prompt in enumerate(prompts):
+            ids[i, width - len(prompt) :] = torch.tensor(prompt)
+            self.mask[i, width - len(prompt) :] = 1
+        self.mask = self.mask.to(self.device)
+        positions = (self.mask.cumsum(-1) - 1).clamp(min=0)
+        self.cache = DynamicCache(config=self.model.config)
+        logits = self._forward(ids.to(self.device), positions)
+        self.positions = positions[:, -1:].repeat_interleave(n, 0)
+        self.mask = self.mask.repeat_interleave(n, 0)
+        self.cache.batch_repeat_interleave(n)
+        return logits.repeat_interleave(n, 0)
+
+    def step(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Append one token to every row; logits (R, V) of the next."""
+        self.positions = self.positions + 1
+        self.mask = F.pad(self.mask, (0, 1), value=1)
+        return self._forward(tokens[:, None], self.positions)
+
+    def keep(self, rows: torch.Tensor) -> None:
+        """Drop all rows but these."""
+        self.cache.batch_select_indices(rows)
+        self.mask, self.positions = self.mask[rows], self.positions[rows]
+
+    def _forward(self, ids: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        out = self.model(
+            input_ids=ids,
+            attention_mask=self.mask,
+            position_ids=positions,
+            past_key_values=self.cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        return out.logits[:, -1]
