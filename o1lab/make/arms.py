@@ -1,4 +1,4 @@
-"""Lesson 01 in plain English: four ways of answering Stories and add-only Sums, tuned from `base`.
+"""Lesson 01 in plain English: three ways of answering Stories and add-only Sums, tuned from `base`.
 
 Recorded by `python -m o1lab arms`. Leaves out the group worlds (`serial`).
 """
@@ -21,7 +21,6 @@ WAYS = {
     "thoughts": corpus.thought,
     "direct": corpus.at_once,
     "filler": corpus.filler,
-    "answer first": corpus.answer_first,
 }
 COMMAND = "python -m o1lab arms"
 TOKENS = 16_384
@@ -90,7 +89,7 @@ def run(way: str, seed: int, updates: int, problems: int = 200) -> dict:
         "tokens": done.tokens,
         "flops": done.flops,
         "seconds": round(time.perf_counter() - began, 1),
-        "right": {w: [[int(r) for r in row] for row in rows] for w, rows in right.items()},
+        "right": {w: ["".join("01"[r] for r in row) for row in rows] for w, rows in right.items()},
     }
 
 

@@ -64,10 +64,10 @@ def recipes() -> list[Recipe]:
     )
     return [
         Recipe("base", None, BASE, 1100),
-        _tuned("countdown-cot", count, 600),
-        _tuned("stories-cot", story, 600),
-        _tuned("countdown-direct", count_direct, 600),
-        _tuned("stories-direct", story_direct, 600),
+        _tuned("countdown-cot", count, 450),
+        _tuned("stories-cot", story, 450),
+        _tuned("countdown-direct", count_direct, 450),
+        _tuned("stories-direct", story_direct, 450),
     ]
 
 

@@ -135,17 +135,6 @@ def dots(steps: list[str]) -> str:
     return write_completion([" ".join("." * (tokens - 1))], "")
 
 
-def answer_first(world, difficulties: tuple) -> Callable[[random.Random], Doc]:
-    """The answer at once, the worked thoughts after it: taught, but too late to be of use."""
-    levels, weights = zip(*difficulties, strict=True)
-
-    def make(rng: random.Random) -> Doc:
-        problem, steps, answer = world.worked(rng, rng.choices(levels, weights)[0])
-        return Doc(problem.prompt, f"{answer}\n{write_completion(steps, answer)}")
-
-    return make
-
-
 def encode(docs: list[Doc]) -> list[Example]:
     """Docs as token ids with a loss weight for each token (0 on what is only read)."""
     tokenizer = build_tokenizer()

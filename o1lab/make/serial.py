@@ -1,4 +1,4 @@
-"""The grid of lesson 01: four ways of answering, three depths of network, two worlds, three seeds.
+"""The grid of lesson 01: four ways of answering S5 words and the commuting control, three depths.
 
 Recorded by `python -m o1lab serial`. Leaves out the worlds themselves (`tasks/groups`).
 """
@@ -16,7 +16,7 @@ from o1lab.paths import data_dir
 from o1lab.tasks import groups
 from o1lab.tasks.groups import ARMS, ASK, FIRST_MOVE, LONGEST, MOVES, rows_of, words
 
-WORLDS, LAYERS, SEEDS = ("s5", "sum"), (1, 2, 4), (0, 1, 2)
+LAYERS, SEEDS = (1, 2, 4), (0, 1, 2)
 ROWS = 512  # words an update
 COMMAND = "python -m o1lab serial"
 
@@ -68,16 +68,19 @@ def unspoken_loss(world: str):
     return loss
 
 
-def accuracy(model, world: str, arm: str, rows: int = 400, seed: int = 77) -> list[float]:
-    """Share of held-out words answered right, greedily, for each length 1 to LONGEST."""
+def right_answers(model, world: str, arm: str, rows: int = 300, seed: int = 77) -> list[list[bool]]:
+    """Which held-out words are answered right, greedily: (LONGEST, rows), one row a length.
+
+    The same words for every arm, network and seed, so that differences are paired.
+    """
     rng = np.random.default_rng(seed)
     out = []
     for length in range(1, LONGEST + 1):
-        moves, states = words(world, rng, rows * (1 if length < 4 else 12), length)
+        moves, states = words(world, rng, rows * (1 if length < 4 else 20), length)
         if length >= 4:
             keep = groups.reserved(moves)
             moves, states = moves[keep][:rows], states[keep][:rows]
-        out.append(float((_answers(model, moves, states, arm) == states[:, -1]).mean()))
+        out.append((_answers(model, moves, states, arm) == states[:, -1]).tolist())
     return out
 
 
@@ -97,7 +100,7 @@ def _answers(model, moves, states, arm: str) -> np.ndarray:
 
 
 def run(world: str, arm: str, layers: int, seed: int, updates: int = 400, progress=False) -> dict:
-    """Train one small model and return its record: settings, cost, accuracy at each length."""
+    """Train one small model and return its record; `right` has a string of 0 and 1 a length."""
     from o1lab.model.train import TrainConfig, next_token_loss, train
 
     model = small_model(layers, seed)
@@ -114,12 +117,14 @@ def run(world: str, arm: str, layers: int, seed: int, updates: int = 400, progre
         "tokens": done.tokens,
         "flops": done.flops,
         "seconds": round(time.perf_counter() - began, 1),
-        "accuracy": accuracy(model, world, arm),
+        "right": ["".join("01"[r] for r in row) for row in right_answers(model, world, arm)],
     }
 
 
 def grid() -> list[tuple]:
-    return [(w, a, n, s) for s in SEEDS for n in LAYERS for w in WORLDS for a in ARMS]
+    """(world, arm, layers, seed): every arm on S5, direct answering alone on the running sum."""
+    pairs = [("s5", arm) for arm in ARMS] + [("sum", "direct")]
+    return [(w, a, n, s) for s in SEEDS for n in LAYERS for w, a in pairs]
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -31,7 +31,7 @@ class Example:
             start = max(self.weight, 1)
             return [0.0] * min(start, len(self.ids)) + [1.0] * (len(self.ids) - start)
         if len(self.weight) != len(self.ids):
-            raise ValueError(f"{len(self.weight)} weights for {len(self.ids)} tokens: give one each")
+            raise ValueError(f"{len(self.weight)} weights, {len(self.ids)} tokens: give one each")
         return [0.0, *self.weight[1:]]
 
 

@@ -31,7 +31,8 @@ class Layer:
     """One layer's weights, fused for decoding; all matrices are (in, out).
 
     Each head's rotary pairs (i, i + half) become neighbours, so that one complex product rotates
-    queries and keys. Both are permuted alike, so their products stay what they were.
+    queries and keys. Both are permuted alike, so their products stay what they were. A matrix
+    that follows a norm takes the norm's weights and root of the width into its rows (`_unit`).
     """
 
     def __init__(self, block, heads: int, kv: int, size: int):
@@ -48,16 +49,21 @@ class Layer:
             pairs(attention.k_proj.weight, kv),
             attention.v_proj.weight,
         ]
-        self.qkv = torch.cat(parts).T.contiguous()
-        self.out = attention.o_proj.weight.T.contiguous()
-        self.gate_up = torch.cat([mlp.gate_proj.weight, mlp.up_proj.weight]).T.contiguous()
-        self.down = mlp.down_proj.weight.T.contiguous()
-        self.norm_in = block.input_layernorm.weight
-        self.norm_mlp = block.post_attention_layernorm.weight
+        self.qkv = _after(block.input_layernorm, torch.cat(parts)).T
+        self.out = attention.o_proj.weight.T
+        gate_up = torch.cat([mlp.gate_proj.weight, mlp.up_proj.weight])
+        self.gate_up = _after(block.post_attention_layernorm, gate_up).T
+        self.down = mlp.down_proj.weight.T
         self.norm_qk = None
         if not plain:  # Qwen3 normalises each head's queries and keys
             q, k = attention.q_norm.weight[order] * scale, attention.k_norm.weight[order]
-            self.norm_qk = torch.cat([q.expand(heads, size), k.expand(kv, size)])  # (H + K, d)
+            norms = torch.cat([q.expand(heads, size), k.expand(kv, size)])  # (H + K, d)
+            self.norm_qk = norms * size**0.5
+
+
+def _after(norm, weight: torch.Tensor) -> torch.Tensor:
+    """A matrix (out, in) with the norm before it folded in."""
+    return weight * (norm.weight * weight.shape[1] ** 0.5)
 
 
 class Decoder:
@@ -74,8 +80,8 @@ class Decoder:
         with torch.no_grad():
             body = model.model
             self.layers = [Layer(b, self.heads, self.kv, self.size) for b in body.layers]
-        self.embedding, self.norm = body.embed_tokens.weight.detach(), body.norm.weight.detach()
-        self.unembedding = model.lm_head.weight.detach().T
+            self.embedding = body.embed_tokens.weight.detach()
+            self.unembedding = _after(body.norm, model.lm_head.weight).T
         self.room = room
         theta = config.rope_parameters["rope_theta"]
         device, dtype = self.embedding.device, self.embedding.dtype
@@ -101,7 +107,7 @@ class Decoder:
         self.mask = torch.zeros(hidden.shape, dtype=x.dtype, device=device)
         self.mask = self.mask.masked_fill(hidden, float("-inf"))[:, None, None]  # (P, 1, 1, T)
         self._start(lengths, n)
-        return (self._rms(last, self.norm) @ self.unembedding).repeat_interleave(n, 0)
+        return (self._unit(last) @ self.unembedding).repeat_interleave(n, 0)
 
     def _prefill_layer(self, layer: Layer, x: torch.Tensor, turn: torch.Tensor) -> torch.Tensor:
         p, t, _ = x.shape
@@ -144,14 +150,14 @@ class Decoder:
             x = self._finish(layer, x, self._attend(q, prompt, own[..., : self.time + 1, :]))
         self.time += 1
         self.positions += 1
-        return self._rms(x, self.norm) @ self.unembedding
+        return self._unit(x) @ self.unembedding
 
     def _project(self, layer: Layer, x: torch.Tensor, turn: torch.Tensor):
         """Rotated queries (..., H, d), rotated keys and values (..., K, d) of x (..., D)."""
-        qkv = (self._rms(x, layer.norm_in) @ layer.qkv).unflatten(-1, (-1, self.size))
+        qkv = (self._unit(x) @ layer.qkv).unflatten(-1, (-1, self.size))
         qk, v = qkv[..., : self.heads + self.kv, :], qkv[..., self.heads + self.kv :, :]
         if layer.norm_qk is not None:
-            qk = self._rms(qk, layer.norm_qk)
+            qk = self._unit(qk) * layer.norm_qk
         pairs = qk.to(self.dtype).unflatten(-1, (-1, 2))
         qk = torch.view_as_real(torch.view_as_complex(pairs) * turn).flatten(-2).to(x.dtype)
         return qk[..., : self.heads, :], qk[..., self.heads :, :], v
@@ -159,7 +165,7 @@ class Decoder:
     def _finish(self, layer: Layer, x: torch.Tensor, mixed: torch.Tensor) -> torch.Tensor:
         """The rest of a layer after its attention's mixed values (..., H * d)."""
         x = x + mixed @ layer.out
-        gate, up = (self._rms(x, layer.norm_mlp) @ layer.gate_up).chunk(2, -1)
+        gate, up = (self._unit(x) @ layer.gate_up).chunk(2, -1)
         return x + (F.silu(gate) * up) @ layer.down
 
     def _attend(self, q: torch.Tensor, prompt: tuple, own: torch.Tensor) -> torch.Tensor:
@@ -226,10 +232,9 @@ class Decoder:
         angles = (positions[:, None].float() * self.frequencies).to(self.dtype)
         return torch.polar(torch.ones_like(angles), angles)
 
-    def _rms(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        """Root-mean-square norm over the last axis (Zhang & Sennrich 2019)."""
-        scale = x.square().mean(-1, keepdim=True).add_(self.eps).rsqrt_()
-        return x.mul(scale).mul_(weight)
+    def _unit(self, x: torch.Tensor) -> torch.Tensor:
+        """x over its Euclidean length: the part of RMS norm that depends on x (eps included)."""
+        return x * x.square().sum(-1, keepdim=True).add_(self.eps * x.shape[-1]).rsqrt_()
 
 
 class HubDecoder:

@@ -8,14 +8,20 @@ import hashlib
 import json
 import os
 import shutil
+from contextlib import contextmanager
 from pathlib import Path
+
+from safetensors import SafetensorError
+
+from o1lab.model.batches import Example
 
 STATE, METRICS = "state.safetensors", "metrics.jsonl"
 
 
-def prepare(folder: Path, model) -> None:
-    """Make the folder and prove that a checkpoint fits, before any work. OSError otherwise."""
-    need = 2 * 3 * sum(4 * p.numel() for p in model.parameters())
+def prepare(folder: Path, model, snapshots: int = 0) -> None:
+    """Make the folder and prove that the run's files fit, before any work. OSError otherwise."""
+    weights = sum(4 * p.numel() for p in model.parameters())
+    need = (2 * 3 + snapshots) * weights  # old and new state of three copies, and snapshots
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / "probe.tmp"
@@ -26,9 +32,21 @@ def prepare(folder: Path, model) -> None:
     free = shutil.disk_usage(folder).free
     if free < need:
         raise OSError(
-            f"{folder} has {free / 1e6:.0f} MB free and a checkpoint needs {need / 1e6:.0f} MB: "
+            f"{folder} has {free / 1e6:.0f} MB free and the run needs {need / 1e6:.0f} MB: "
             "free some space or choose another folder."
         )
+
+
+@contextmanager
+def saving(folder: Path, what: str):
+    """Turn whatever goes wrong while writing into an OSError that says what to do."""
+    try:
+        yield
+    except (OSError, SafetensorError) as problem:
+        raise OSError(
+            f"could not save {what} to {folder}: {problem}. The last good checkpoint is kept; "
+            "make room and run again to go on from it."
+        ) from problem
 
 
 def fingerprint(model) -> str:
@@ -40,9 +58,17 @@ def fingerprint(model) -> str:
     return digest.hexdigest()[:16]
 
 
+def fingerprint_examples(examples: list[Example]) -> str:
+    """A short hash of the ids, weights and extra columns of these examples, in order."""
+    digest = hashlib.sha256()
+    for example in examples:
+        digest.update(repr((example.ids, example.weight, sorted(example.extra.items()))).encode())
+    return digest.hexdigest()[:16]
+
+
 def save_state(folder: Path, model, optimizer, counters: dict) -> None:
     """Write weights, moments and counters as one file, under a temporary name first."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     tensors = {}
     for name, parameter in model.named_parameters():
@@ -50,26 +76,39 @@ def save_state(folder: Path, model, optimizer, counters: dict) -> None:
         for key, value in optimizer.state.get(parameter, {}).items():
             tensors[f"{key}.{name}"] = value
     tensors = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
-    fresh = folder / f"{STATE}.tmp"
+    with saving(folder, "a checkpoint"):
+        # Not `save_file`: killed while writing, it leaves a file of a random name behind.
+        write_whole(folder / STATE, save(tensors, {"counters": json.dumps(counters)}))
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write under a temporary name, then rename: readers see the old file or the new one."""
+    fresh = path.with_name(path.name + ".tmp")
     try:
-        save_file(tensors, fresh, metadata={"counters": json.dumps(counters)})
-    except Exception as problem:
+        fresh.write_bytes(data)
+        os.replace(fresh, path)
+    finally:
         fresh.unlink(missing_ok=True)
-        raise OSError(
-            f"could not save a checkpoint to {folder}: {problem}. The last good one is kept; "
-            "make room and run again to go on from it."
-        ) from problem
-    os.replace(fresh, folder / STATE)
 
 
 def read_counters(folder: Path) -> dict | None:
-    """The counters of the folder's checkpoint, or None when there is none."""
+    """The counters of the folder's checkpoint, or None when there is none.
+
+    ValueError if the file is damaged or not a checkpoint of this loop.
+    """
     from safetensors import safe_open
 
-    if not (folder / STATE).exists():
+    path = folder / STATE
+    if not path.exists():
         return None
-    with safe_open(folder / STATE, framework="pt") as file:
-        return json.loads(file.metadata()["counters"])
+    try:
+        with safe_open(path, framework="pt") as file:
+            return json.loads(file.metadata()["counters"])
+    except (SafetensorError, KeyError, TypeError, ValueError) as problem:
+        raise ValueError(
+            f"{path} is not a whole checkpoint ({problem}): delete it to start again, or choose "
+            "another folder."
+        ) from problem
 
 
 def load_state(folder: Path, model, optimizer) -> None:
@@ -91,10 +130,13 @@ def load_state(folder: Path, model, optimizer) -> None:
 
 
 def check_same(found: dict, wanted: dict, folder: Path) -> None:
-    """ValueError naming what differs between the run in the folder and the run asked for."""
-    differing = [key for key in wanted if found.get(key) != wanted[key]]
+    """ValueError naming what differs between the run in the folder and the run asked for.
+
+    Only what both name is compared, so checkpoints of an older version go on.
+    """
+    differing = [key for key in wanted if key in found and found[key] != wanted[key]]
     if differing:
-        shown = "; ".join(f"{key}: {found.get(key)} there, {wanted[key]} now" for key in differing)
+        shown = "; ".join(f"{key}: {found[key]} there, {wanted[key]} now" for key in differing)
         raise ValueError(
             f"{folder} holds another run ({shown}). Choose another folder, delete this one, "
             "or ask for the same run to go on with it."
@@ -107,9 +149,7 @@ def read_metrics(folder: Path, last_step: int) -> list[dict]:
     lines = path.read_text().splitlines() if path.exists() else []
     records = [record for line in lines if (record := _parsed(line))]
     kept = [record for record in records if record["step"] <= last_step]
-    fresh = folder / f"{METRICS}.tmp"
-    fresh.write_text("".join(json.dumps(record) + "\n" for record in kept))
-    os.replace(fresh, path)
+    write_whole(path, "".join(json.dumps(record) + "\n" for record in kept).encode())
     return kept
 
 
@@ -122,7 +162,7 @@ def _parsed(line: str) -> dict | None:
 
 
 def append_metrics(folder: Path, record: dict) -> None:
-    with open(folder / METRICS, "a") as file:
+    with saving(folder, "a record"), open(folder / METRICS, "a") as file:
         file.write(json.dumps(record) + "\n")
 
 

@@ -1,0 +1,100 @@
+"""One optimiser step: the loss, AdamW, gradient clipping, FLOPs. Leaves out the loop (`train`)."""
+
+import math
+from collections.abc import Callable
+from contextlib import nullcontext
+
+import torch
+from torch.nn import functional as F
+
+from o1lab.model.batches import Batch
+from o1lab.model.settings import TrainConfig
+
+
+def hidden_states(model, ids: torch.Tensor) -> torch.Tensor:
+    """Last hidden states (B, T, D) of any Hugging Face causal LM, with causal attention only."""
+    return model.base_model(input_ids=ids, use_cache=False).last_hidden_state
+
+
+def next_token_loss(model, batch: Batch, forward: Callable = hidden_states) -> torch.Tensor:
+    """Weighted *sum* of the cross-entropies (nats) of the trained tokens; the caller divides.
+
+    Only the positions that predict a trained token pass through the output layer.
+    """
+    targets, weight = batch.ids[:, 1:], batch.weight[:, 1:]  # (B, T - 1)
+    trained = weight != 0
+    hidden = forward(model, batch.ids)[:, :-1][trained]  # (M, D)
+    logits = model.get_output_embeddings()(hidden)  # (M, V)
+    logits = logits if logits.dtype == torch.float64 else logits.float()
+    losses = F.cross_entropy(logits, targets[trained], reduction="none")  # (M,)
+    return (losses * weight[trained]).sum()
+
+
+def bf16_here(setting: bool | str, device: str = "cpu") -> bool:
+    """Whether to compute in bfloat16; "auto" asks the processor."""
+    if setting != "auto":
+        return bool(setting)
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported()
+    if device != "cpu":
+        return False
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def make_optimizer(model, config: TrainConfig) -> torch.optim.AdamW:
+    """AdamW on float32 weights; only matrices decay (Loshchilov & Hutter 2019)."""
+    trained = [p for p in model.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.dim() > 1], "weight_decay": config.weight_decay},
+        {"params": [p for p in trained if p.dim() < 2], "weight_decay": 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
+    return torch.optim.AdamW(
+        groups, lr=config.learning_rate, betas=config.betas, eps=config.eps, fused=True
+    )
+
+
+def update(model, optimizer, step_batches, config, loss=next_token_loss) -> tuple[float, float]:
+    """One optimiser step on all micro-batches: (mean loss a unit of weight, gradient norm).
+
+    The sum of the losses is divided by the step's whole weight (of absolute values), so how the
+    examples were cut into micro-batches does not matter. When loss or norm is not finite, the
+    weights and the optimiser stay as they were.
+    """
+    spent = gradients(model, step_batches, config, loss)
+    norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm))
+    if math.isfinite(spent) and math.isfinite(norm):
+        optimizer.step()
+    return spent, norm
+
+
+def gradients(model, step_batches: list[Batch], config, loss=next_token_loss) -> float:
+    """Leave the step's gradient in `.grad` of the parameters; returns the mean loss."""
+    device = next(model.parameters()).device
+    low = bf16_here(config.bf16, device.type)
+    total = sum(float(batch.weight.abs().sum()) for batch in step_batches) or 1.0
+    spent = 0.0
+    model.zero_grad(set_to_none=True)
+    for batch in step_batches:
+        with torch.autocast(device.type, torch.bfloat16) if low else nullcontext():
+            value = loss(model, batch.to(device)) / total
+        value.backward()
+        spent += value.detach()
+    return float(spent)
+
+
+def training_flops(model, step_batches: list[Batch]) -> float:
+    """FLOPs of forward and backward on the real tokens of these batches."""
+    total = 0.0
+    for batch in step_batches:
+        total += 3 * _forward_flops(model.config, batch.tokens, batch.context)
+    return total
+
+
+def _forward_flops(config, tokens: int, context: float) -> float:
+    width, layers = config.hidden_size, config.num_hidden_layers
+    heads, kv = config.num_attention_heads, config.num_key_value_heads
+    head = getattr(config, "head_dim", None) or width // heads
+    matrices = width * head * (2 * heads + 2 * kv) + 3 * width * config.intermediate_size
+    matrices = layers * matrices + width * config.vocab_size
+    return tokens * (2 * matrices + 4 * layers * heads * head * context)
