@@ -3,10 +3,15 @@
 import random
 
 from o1lab.make.corpus import facts
-from o1lab.model.checkpoints import Policy, think_all
+from o1lab.measure.statistics import bootstrap_mean
+from o1lab.model.checkpoints import Policy, load, think_all
 from o1lab.tasks.base import THINK, Problem, Task
+from o1lab.tasks.countdown import random_play_coverage
+from o1lab.tasks.lessons import exam, lesson
+from o1lab.tasks.story_baselines import answer_chance, number_chance
 
 EXAM_SEED = 20_000
+TEMPERATURES = (0.0, 0.5, 0.7)
 
 
 def fact_contexts(world: Task, difficulty: int, seed: int = EXAM_SEED) -> list[tuple[str, str]]:
@@ -55,21 +60,82 @@ def fact_probability(policy: Policy, world: Task, difficulty: int) -> dict:
     }
 
 
-def samples(policy: Policy, world: Task, problems: list[Problem], n: int, **settings) -> dict:
-    """Sample n rollouts a problem and judge each: (problems, n) lists of right and step-verified.
+def solve_rates(policy: Policy, world: str, difficulty: int | None, problems: int, n: int) -> dict:
+    """What a thinking policy solves of held-out problems, each number with its 95% interval.
 
-    right: the final answer. verified: the answer and every step of the thoughts.
+    pass@1 at temperature 1 and pass@n (by answer, and with every step verified as well), the
+    best single try of greedy and three temperatures, and the floor of blind play or guessing.
     """
-    rollouts = think_all(policy, problems, n, **settings)
-    right, verified = [], []
-    for problem, group in zip(problems, rollouts, strict=True):
-        good = [world.grade(problem, r.answer or "") for r in group]
-        clean = [g and _clean(world, problem, r) for g, r in zip(good, group, strict=True)]
-        right.append(good)
-        verified.append(clean)
-    return {"right": right, "verified": verified, "rollouts": rollouts}
+    task, level = lesson(world)
+    level = difficulty or level
+    asked = exam(world, problems, level)
+    groups = think_all(policy, asked, n, temperature=1.0, seed=EXAM_SEED)
+    right = [[task.grade(p, r.answer or "") for r in g] for p, g in zip(asked, groups, strict=True)]
+    clean = [
+        [ok and _clean(task, p, r) for ok, r in zip(row, group, strict=True)]
+        for p, row, group in zip(asked, right, groups, strict=True)
+    ]
+    out = {"difficulty": level, "problems": problems, "n": n}
+    out["pass@1"] = _interval([sum(row) / n for row in right])
+    out[f"pass@{n}"] = _interval([float(any(row)) for row in right])
+    out[f"verified pass@{n}"] = _interval([float(any(row)) for row in clean])
+    for temperature in TEMPERATURES:
+        answers = think_all(policy, asked, 1, temperature=temperature, seed=EXAM_SEED + 1)
+        solved = [task.grade(p, g[0].answer or "") for p, g in zip(asked, answers, strict=True)]
+        out[f"one try at temperature {temperature}"] = _interval([float(x) for x in solved])
+    out[f"floor, {n} tries"] = floor(task, asked, n)
+    out["mean tokens"] = sum(len(r.ids) for g in groups for r in g) / (problems * n)
+    return out
 
 
-def _clean(world: Task, problem: Problem, rollout) -> bool:
-    steps = world.steps(rollout.thoughts or "")
-    return bool(steps) and all(v.ok for v in world.verdicts(problem, steps))
+def floor(task: Task, asked: list[Problem], n: int) -> float:
+    """The chance that n blind tries hold a success: legal plays in Countdown.
+
+    In Stories the better of two guesses: numbers printed in the story, answers of other stories.
+    """
+    if task.name == "countdown":
+        return random_play_coverage(asked, n)
+    rng = random.Random(EXAM_SEED)
+    seen = [task.problem(rng, asked[0].difficulty) for _ in range(2000)]
+    guesses = (number_chance, answer_chance(seen))
+    return max(sum(1 - (1 - chance(p)) ** n for p in asked) / len(asked) for chance in guesses)
+
+
+def direct_rates(policy: Policy, world: str, levels: list[int], problems: int) -> dict:
+    """Greedy accuracy of a policy that answers at once, for each difficulty."""
+    out = {}
+    for level in levels:
+        asked = exam(world, problems, level)
+        task = lesson(world)[0]
+        groups = think_all(policy, asked, 1, temperature=0.0, max_new_tokens=24)
+        solved = [task.grade(p, g[0].answer or "") for p, g in zip(asked, groups, strict=True)]
+        out[str(level)] = _interval([float(x) for x in solved])
+    return out
+
+
+def _clean(task: Task, problem: Problem, rollout) -> bool:
+    steps = task.steps(rollout.thoughts or "")
+    return bool(steps) and all(v.ok for v in task.verdicts(problem, steps))
+
+
+def _interval(values: list[float]) -> list[float]:
+    """[mean, low, high]: a 95% bootstrap over problems."""
+    return [round(float(v), 4) for v in bootstrap_mean(values)]
+
+
+def examine(name: str) -> dict:
+    """Everything measured of a shipped checkpoint, as loaded from its file."""
+    policy = load(name)
+    world, _, kind = name.partition("-")
+    out: dict = {}
+    if kind != "direct":
+        for known in ("stories", "countdown") if name == "base" else (world,):
+            task, level = lesson(known)
+            out[f"facts in {known} traces"] = fact_probability(policy, task, level)
+    levels = [3, 4] if world == "countdown" else list(range(1, 11))
+    if kind == "cot":
+        out["lesson"] = solve_rates(policy, world, None, 200, 64)
+        out["by difficulty"] = [solve_rates(policy, world, d, 100, 8) for d in levels]
+    if kind == "direct":
+        out["greedy by difficulty"] = direct_rates(policy, world, levels, 300)
+    return out

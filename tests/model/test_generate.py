@@ -8,7 +8,7 @@ from tests.model.tiny import byte_tokenizer, tiny_qwen
 
 from o1lab.model import decoder as decoders
 from o1lab.model.generate import draw, generate
-from o1lab.model.network import tiny_policy
+from o1lab.model.network import tiny_config, tiny_policy
 from o1lab.model.steps import step_ends
 from o1lab.model.tokens import build_tokenizer
 from o1lab.tasks import task
@@ -20,11 +20,18 @@ def prompts(count: int) -> list[str]:
     return [task("stories").problem(rng, 1 + i % 6).prompt for i in range(count)]
 
 
-def llama(sharp: float = 25.0):
-    model = tiny_policy("xs").double().eval()
+def llama():
+    """Untied, so that it does not just repeat itself, and sharp, so that its choices differ."""
+    from transformers import LlamaForCausalLM
+
+    config = tiny_config("xs")
+    config.tie_word_embeddings = False
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = LlamaForCausalLM(config).double().eval()
     with torch.no_grad():
-        model.model.embed_tokens.weight.mul_(sharp)
-        model.model.embed_tokens.weight[1].mul_(1.5)  # the end token comes up now and then
+        model.lm_head.weight.mul_(8)
+        model.lm_head.weight[1].mul_(2)  # the end token comes up now and then
     return model
 
 
@@ -71,7 +78,7 @@ def test_log_probabilities_are_the_models_own(case, temperature, few, monkeypatc
             logits = model(ids).logits[0, len(rollout.prompt_ids) - 1 : -1]
         wanted = (logits / (temperature or 1.0)).log_softmax(-1)
         wanted = wanted.gather(-1, torch.tensor(rollout.ids)[:, None]).squeeze(-1)
-        assert torch.allclose(wanted, torch.tensor(rollout.logprobs), atol=1e-5)
+        assert torch.allclose(wanted, torch.tensor(rollout.logprobs).double(), atol=1e-5)
 
 
 @pytest.mark.parametrize("few", [0, 10_000], ids=["shared prompts", "copied prompts"])
