@@ -100,7 +100,7 @@ def make(recipe: Recipe, work: Path, updates: int | None = None) -> Path:
 def _notes(recipe: Recipe, config, record, began: float) -> dict:
     """The recipe as it is recorded beside the weights."""
     shown = {k: v for k, v in asdict(recipe).items() if k != "mixture"}
-    shown["mixture"] = [[maker.__qualname__, share] for maker, share in recipe.mixture]
+    shown["mixture"] = [[maker.__name__, share] for maker, share in recipe.mixture]
     return {
         "recipe": shown | {"updates": config.steps},
         "command": f"make checkpoints ONLY={recipe.name}",

@@ -104,6 +104,7 @@ def thought(world, difficulties: tuple) -> Callable[[random.Random], Doc]:
         problem, steps, answer = world.worked(rng, level)
         return Doc(problem.prompt, write_completion(steps, answer))
 
+    make.__name__ = f"thoughts in {world.name}"
     return make
 
 
@@ -115,6 +116,7 @@ def at_once(world, difficulties: tuple) -> Callable[[random.Random], Doc]:
         problem, _, answer = world.worked(rng, rng.choices(levels, weights)[0])
         return Doc(problem.prompt, answer)
 
+    make.__name__ = f"answers at once in {world.name}"
     return make
 
 
@@ -126,6 +128,7 @@ def filler(world, difficulties: tuple) -> Callable[[random.Random], Doc]:
         problem, steps, answer = world.worked(rng, rng.choices(levels, weights)[0])
         return Doc(problem.prompt + dots(steps), answer)
 
+    make.__name__ = f"filler in {world.name}"
     return make
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-GIGABYTES = {"cpu": 4, "default": 10}  # free space wanted by each build of torch
+GIGABYTES, GIGABYTES_CUDA = 4, 10  # free space wanted with each build of torch
 NO_NETWORK = ("Failed to establish", "name resolution", "NewConnection", "timed out", "Max retries")
 NO_DISK = ("No space left", "Disk quota")
 
@@ -80,8 +80,7 @@ def check_venv(find=importlib.util.find_spec) -> None:
 def make_venv(root: Path) -> Path:
     """A working `.venv` (a broken one is made anew); returns its Python."""
     python = root / ".venv" / "bin" / "python"
-    works = python.exists() and not subprocess.run([python, "-m", "pip", "-V"], **QUIET).returncode
-    if not works:
+    if not _works([str(python), "-m", "pip", "--version"]):
         check_venv()
         print("making .venv", flush=True)
         base = getattr(sys, "_base_executable", None) or sys.executable
@@ -92,7 +91,11 @@ def make_venv(root: Path) -> Path:
     return python
 
 
-QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+def _works(command: list[str]) -> bool:
+    try:
+        return subprocess.run(command, capture_output=True).returncode == 0
+    except OSError:
+        return False
 
 
 def pip(python: Path, *options: str) -> None:
@@ -129,16 +132,13 @@ def reason(said: str) -> str:
 def install(root: Path) -> None:
     """Everything a fresh machine lacks, then the stamp that lets the next run skip all this."""
     nvidia = has_nvidia()
-    fresh = not (root / ".venv" / "o1lab-stamp").exists()
-    source = torch_source(platform.system(), nvidia)
-    if fresh:
-        small = bool(source) or platform.system() != "Linux"
-        check_disk(shutil.disk_usage(root).free, GIGABYTES["cpu" if small else "default"])
+    stamp = root / ".venv" / "o1lab-stamp"
+    if not stamp.exists():
+        check_disk(shutil.disk_usage(root).free, GIGABYTES_CUDA if nvidia else GIGABYTES)
     python = make_venv(root)
     print("installing the tested set into .venv (about 1.5 GB, a few minutes)", flush=True)
-    pip(python, "-r", "requirements.txt", *source)
+    pip(python, "-r", "requirements.txt", *torch_source(platform.system(), nvidia))
     pip(python, "--no-deps", "--no-build-isolation", "-e", ".")
-    stamp = root / ".venv" / "o1lab-stamp"
     new = stamp.with_suffix(".tmp")
     new.write_text(fingerprint(root))
     os.replace(new, stamp)

@@ -1,0 +1,36 @@
+"""`python -m o1lab COMMAND`: passes the rest of the line to the command's own module."""
+
+import sys
+from importlib import import_module
+
+COMMANDS = {
+    "checkpoints": ("o1lab.make.checkpoints", "train the checkpoints that are missing"),
+    "serial": ("o1lab.make.serial", "run lesson 01's grid of serial steps"),
+    "arms": ("o1lab.make.arms", "run lesson 01's direct, thinking and filler arms"),
+    "bench": ("o1lab.make.bench", "time sampling and training beside their peers"),
+    "claims": ("o1lab.measure.claims", "print the table of claims"),
+    "run": ("o1lab.make.run", "run notebooks headless into build/"),
+    "sync": ("o1lab.make.sync", "write the public address into badges and Colab cells"),
+}
+
+
+def usage() -> str:
+    """The commands, one a line."""
+    rows = [f"  {name:12} {what}" for name, (_, what) in COMMANDS.items()]
+    return "\n".join(["usage: o1lab COMMAND [options]; COMMAND --help says more", *rows])
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; its module is imported only now. Returns the exit status."""
+    name, *rest = (sys.argv[1:] if argv is None else argv) or ["--help"]
+    if name in ("-h", "--help", "help"):
+        print(usage())
+        return 0
+    if name not in COMMANDS:
+        print(f"o1lab has no command {name!r}\n{usage()}", file=sys.stderr)
+        return 2
+    return import_module(COMMANDS[name][0]).main(rest) or 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
