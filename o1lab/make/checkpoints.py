@@ -26,12 +26,23 @@ BASE = (
     (corpus.noisy_story, 5),
     (corpus.noisy_countdown, 10),
 )
+FACTS = (  # the last stage of `base`: the facts again and again, until they are certain
+    (corpus.drill, 40),
+    (corpus.story_of_facts, 4),
+    (corpus.countdown_of_facts, 6),
+    (corpus.noisy_story, 3),
+    (corpus.noisy_countdown, 5),
+)
 PRACTICE = ((corpus.drill, 1), (corpus.story_of_facts, 1), (corpus.countdown_of_facts, 1))
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one checkpoint is made. tokens: non-padding tokens an update; start: another's name."""
+    """How one checkpoint is made. tokens: non-padding tokens an update; start: another's name.
+
+    decay: share of the updates in which the learning rate falls. shipped: False for a stage on
+    the way, which stays in the work folder.
+    """
 
     name: str
     start: str | None
@@ -41,6 +52,8 @@ class Recipe:
     learning_rate: float = 3e-3
     size: str = "m"
     seed: int = 0
+    decay: float = 0.2
+    shipped: bool = True
 
 
 def _tuned(name: str, mixture: tuple, updates: int) -> Recipe:
@@ -63,7 +76,8 @@ def recipes() -> list[Recipe]:
         *PRACTICE,
     )
     return [
-        Recipe("base", None, BASE, 1100),
+        Recipe("base-first", None, BASE, 1100, shipped=False),
+        Recipe("base", "base-first", FACTS, 450, learning_rate=2e-3, decay=0.5),
         _tuned("countdown-cot", count, 450),
         _tuned("stories-cot", story, 450),
         _tuned("countdown-direct", count_direct, 450),
@@ -79,12 +93,13 @@ def make(recipe: Recipe, work: Path, updates: int | None = None) -> Path:
     from o1lab.model.train import TrainConfig, train
 
     if recipe.start:
-        model = load(recipe.start).model
+        model = load(_place(recipe.start, work)).model
     else:
         model = tiny_policy(recipe.size, recipe.seed)
     config = TrainConfig(
         steps=updates or recipe.updates,
         learning_rate=recipe.learning_rate,
+        decay=recipe.decay,
         keep_at=(0.125, 0.25, 0.5),
         seed=recipe.seed,
     )
@@ -92,9 +107,16 @@ def make(recipe: Recipe, work: Path, updates: int | None = None) -> Path:
     began = time.time()
     record = train(model, examples, config, work / recipe.name)
     notes = _notes(recipe, config, record, began)
-    target = data_dir() / "checkpoints" / recipe.name
+    target = _place(recipe.name, work)
+    target.parent.mkdir(parents=True, exist_ok=True)
     save(Policy(model, build_tokenizer(), recipe.name, notes), target)
     return target
+
+
+def _place(name: str, work: Path) -> Path:
+    """Where a finished checkpoint lies."""
+    shipped = {recipe.name: recipe.shipped for recipe in recipes()}[name]
+    return (data_dir() / "checkpoints" if shipped else work / "stages") / name
 
 
 def _notes(recipe: Recipe, config, record, began: float) -> dict:
@@ -119,19 +141,32 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--updates", type=int, help="train shorter (for a quick look)")
     args = parser.parse_args(argv)
     for recipe in recipes():
-        done = (data_dir() / "checkpoints" / recipe.name / "config.json").exists()
+        done = (_place(recipe.name, args.work) / "config.json").exists()
         if recipe.name in args.only if args.only else not done:
-            path = make(recipe, args.work, args.updates)
-            examine(recipe.name, path)
+            make(recipe, args.work, args.updates)
+            if recipe.shipped:
+                examine(recipe.name, args.work)
 
 
-def examine(name: str, path: Path) -> None:
-    """Measure the saved file and write the figures into its recipe."""
+def examine(name: str, work: Path) -> None:
+    """Measure the saved file and write the figures, and the cost of all stages, into its recipe."""
     from o1lab.make.exam import examine as measured
 
-    recipe = path / "recipe.json"
-    notes = json.loads(recipe.read_text())
+    path = _place(name, work) / "recipe.json"
+    notes = json.loads(path.read_text())
     notes["measured"] = measured(name)
-    fresh = recipe.with_suffix(".tmp")
+    notes["with all stages before"] = _whole_cost(name, work)
+    fresh = path.with_suffix(".tmp")
     fresh.write_text(json.dumps(notes, indent=1) + "\n")
-    fresh.replace(recipe)
+    fresh.replace(path)
+
+
+def _whole_cost(name: str | None, work: Path) -> dict:
+    """Tokens, FLOPs and minutes from nothing to this checkpoint."""
+    total = {"tokens": 0, "flops": 0.0, "minutes": 0.0}
+    starts = {recipe.name: recipe.start for recipe in recipes()}
+    while name:
+        notes = json.loads((_place(name, work) / "recipe.json").read_text())
+        total = {key: round(value + notes[key], 1) for key, value in total.items()}
+        name = starts[name]
+    return total

@@ -38,13 +38,13 @@ def command(port: int, display: bool, root: bool) -> list[str]:
 
     Its own log is kept to warnings; the address is printed all the same.
     """
-    options = [f"--ServerApp.port={port}", "--ServerApp.ip=127.0.0.1", "--ServerApp.log_level=WARN"]
-    options += [f"--ServerApp.root_dir={ROOT}", "--LabApp.news_url=None"]
+    options = [f"--ServerApp.port={port}", "--ServerApp.ip=127.0.0.1", "--log-level=WARN"]
+    options += [f"--ServerApp.root_dir={ROOT}", f"--LabApp.default_url=/lab/tree/{FIRST}"]
+    options += ["--LabApp.news_url=None"]
     options += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
     options += [] if display else ["--no-browser"]
     options += ["--allow-root"] if root else []
-    first = FIRST if (ROOT / FIRST).exists() else "notebooks"
-    return [sys.executable, "-m", "jupyterlab", *options, first]
+    return [sys.executable, "-m", "jupyterlab", *options]
 
 
 def main() -> int:

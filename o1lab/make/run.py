@@ -17,6 +17,7 @@ from o1lab.lab import PROFILES, Minutes, record_minutes
 from o1lab.make.notebook import code_cells, read, swallowed
 
 ROOT = Path(__file__).resolve().parents[2]
+PLOTLY = "application/vnd.plotly.v1+json"
 START_SECONDS = 120  # for a kernel to answer
 CELL_SECONDS = {"smoke": 300, "cpu": 900, "gpu": 1800}
 HEADLESS = {
@@ -116,13 +117,30 @@ def faults(executed: Path) -> list[str]:
 
 
 def write_html(executed: Path) -> Path:
-    """The executed notebook as one HTML page beside it."""
+    """The executed notebook as one HTML page beside it, its figures alive without a network."""
     from nbconvert import HTMLExporter
 
-    page, _ = HTMLExporter(embed_images=True).from_filename(str(executed))
+    notebook = read(executed)
+    draw_figures(notebook)
+    page, _ = HTMLExporter(embed_images=True).from_notebook_node(notebook)
     target = executed.with_suffix(".html")
     target.write_text(page, encoding="utf-8")
     return target
+
+
+def draw_figures(notebook: Any) -> None:
+    """Give every plotly output an HTML form; only the first brings plotly's script along."""
+    from plotly.io import to_html
+
+    first = True
+    for output in (o for c in code_cells(notebook) for o in c.outputs):
+        figure = output.get("data", {}).pop(PLOTLY, None)
+        if figure is not None:
+            config = figure.pop("config", None)
+            output["data"]["text/html"] = to_html(
+                figure, config=config, full_html=False, validate=False, include_plotlyjs=first
+            )
+            first = False
 
 
 def choose(profile: str) -> str:

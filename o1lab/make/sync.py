@@ -11,6 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BRANCH = "main"
 COLAB_ID = "colab-setup"
+PIP = re.compile(r'git\+https://[^"@\s]+')
 OPEN, CLOSE = "<!-- badges -->", "<!-- /badges -->"
 COLAB_CELL = """\
 # On Colab this installs the lab from its repository; anywhere else it does nothing.
@@ -91,7 +92,8 @@ def synced_files(root: Path = ROOT) -> dict[Path, str]:
     repository = address(root)
     readme = root / "README.md"
     new = badges(repository, "notebooks/00_start_here.ipynb")
-    files = {readme: put_badges(readme.read_text(), new, readme.name)}
+    text = PIP.sub(f"git+{repository}", readme.read_text())
+    files = {readme: put_badges(text, new, readme.name)}
     for path in sorted((root / "notebooks").glob("*.ipynb")):
         files[path] = synced_notebook(path.read_text(), repository, path.name)
     return files
