@@ -8,7 +8,7 @@ COMMANDS = {
     "serial": ("o1lab.make.serial", "run lesson 01's grid of serial steps"),
     "arms": ("o1lab.make.arms", "run lesson 01's direct, thinking and filler arms"),
     "bench": ("o1lab.make.bench", "time sampling and training beside their peers"),
-    "claims": ("o1lab.measure.claims", "print the table of claims"),
+    "claims": ("o1lab.make.claims", "print the table of claims"),
     "run": ("o1lab.make.run", "run notebooks headless into build/"),
     "sync": ("o1lab.make.sync", "write the public address into badges and Colab cells"),
 }

@@ -7,10 +7,12 @@ import json
 
 import numpy as np
 
+from o1lab.measure.claims import Claim, judged
 from o1lab.measure.statistics import bootstrap_mean, crossing, paired_bootstrap, resample
 from o1lab.paths import data_dir
 
 LENGTHS = range(1, 11)  # moves in a word
+STORY_CLAIMS = ("01-thinking-beats-direct", "01-filler-is-not-thinking")
 DEPTH = 6  # of the stories that the claims compare at
 
 
@@ -118,3 +120,18 @@ def effects() -> dict[str, tuple[tuple[float, float, float], list[float], int]]:
 def _difference(a: np.ndarray, b: np.ndarray):
     """Paired difference of (seeds, problems), each seed's own, and how many problems."""
     return paired_bootstrap(a, b), (a - b).mean(1).tolist(), a.shape[1]
+
+
+def claims() -> list[Claim]:
+    """The claims of lesson 01, judged by the thresholds that were committed before the grids ran."""
+    return [
+        judged(name, value, seeds=seeds, problems=count, **_source(name))
+        for name, (value, seeds, count) in effects().items()
+    ]
+
+
+def _source(name: str) -> dict:
+    """Cost, device, command and date of the grid that a claim is read from."""
+    grid = recorded("arms" if name in STORY_CLAIMS else "serial")
+    flops = sum(run["flops"] for run in grid["runs"])
+    return {"flops": flops} | {key: grid[key] for key in ("device", "command", "date")}
