@@ -74,19 +74,21 @@ def ours(turns: list[list]) -> None:
 
 def peer(turns: list[list]) -> None:
     """What a user of `transformers` would write: pad each batch to its longest document."""
-    from transformers import DataCollatorForSeq2Seq, Trainer
+    from transformers import DataCollatorForSeq2Seq, PrinterCallback, Trainer
 
     from o1lab.model.network import tiny_policy
     from o1lab.model.tokens import build_tokenizer
 
     data = [_features(example) for examples in turns for example in examples]
     with tempfile.TemporaryDirectory() as folder:
-        Trainer(
+        trainer = Trainer(
             model=tiny_policy("m"),
             args=_arguments(folder, len(turns)),
             train_dataset=data,
             data_collator=DataCollatorForSeq2Seq(build_tokenizer()),
-        ).train()
+        )
+        trainer.remove_callback(PrinterCallback)
+        trainer.train()
 
 
 def _features(example) -> dict:

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 GIGABYTES, GIGABYTES_CUDA = 4, 10  # free space wanted with each build of torch
 NO_NETWORK = ("Failed to establish", "name resolution", "NewConnection", "timed out", "Max retries")
+SHOWN = ("Collecting", "Processing", "Installing collected", "Building")
 NO_DISK = ("No space left", "Disk quota")
 
 
@@ -112,8 +113,8 @@ def pip(python: Path, *options: str) -> None:
         for line in process.stdout:
             file.write(line)
             said.append(line)
-            if line.startswith(("Collecting", "Installing collected", "Building")):
-                print("  " + line.strip()[:90], flush=True)
+            if line.startswith(SHOWN) or (line.startswith("  Downloading") and "MB" in line):
+                print("  " + line.strip().split(" (from")[0][:90], flush=True)
     if process.returncode:
         raise SetupError(f"{reason(''.join(said))} (the whole log: {log})")
 
