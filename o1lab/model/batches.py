@@ -11,6 +11,15 @@ import torch
 PAD_ID = 0
 
 
+def loss_weights(start: int, length: int) -> list[float]:
+    """How much predicting each of `length` tokens counts when the first `start` are only read.
+
+    The very first token is predicted from nothing, so it never counts.
+    """
+    read = min(max(start, 1), length)
+    return [0.0] * read + [1.0] * (length - read)
+
+
 @dataclass(frozen=True)
 class Example:
     """One row of training text.
@@ -28,8 +37,7 @@ class Example:
     def weights(self) -> list[float]:
         """One weight a token; the first is 0, because nothing predicts it. ValueError if ragged."""
         if isinstance(self.weight, int):
-            start = max(self.weight, 1)
-            return [0.0] * min(start, len(self.ids)) + [1.0] * (len(self.ids) - start)
+            return loss_weights(self.weight, len(self.ids))
         if len(self.weight) != len(self.ids):
             raise ValueError(f"{len(self.weight)} weights, {len(self.ids)} tokens: give one each")
         return [0.0, *self.weight[1:]]

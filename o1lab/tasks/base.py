@@ -38,6 +38,11 @@ class Verdict:
     why: str = ""
 
 
+def first_error(verdicts: Sequence[Verdict]) -> int | None:
+    """The index of the first step that is not right; None where every step is."""
+    return next((i for i, verdict in enumerate(verdicts) if not verdict.ok), None)
+
+
 @runtime_checkable
 class Task(Protocol):
     """A world of problems whose every step can be checked exactly."""

@@ -53,8 +53,9 @@ def test_documents_read_back_and_fit(name):
     for doc, example in zip(docs(name), encode(docs(name)), strict=True):
         text = doc.read + doc.written
         assert example.ids == TOK.encode(text + END)
-        back = TOK.decode(example.ids[:-1])  # dots lose the spaces between them
-        assert back == (text.replace(". .", "..").replace(". .", "..") if "filler" in name else text)
+        if "filler" in name:  # dots lose the spaces between them
+            text = text.replace(". .", "..").replace(". .", "..")
+        assert TOK.decode(example.ids[:-1]) == text
         assert TOK.unk_token_id not in example.ids and len(example.ids) <= 512
         assert len(example.weight) == len(example.ids) and any(example.weight)
 

@@ -274,8 +274,8 @@ def test_a_disk_that_fills_up_keeps_the_last_checkpoint(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"steps": 0}, {"learning_rate": math.nan}, {"save_every": 0}, {"log_every": 0}, {"warmup": 2}, {"decay": -0.1},
-     {"keep_at": (0.0,)}, {"bf16": "yes"}, {"tokens_per_batch": 0}],
+    [{"steps": 0}, {"learning_rate": math.nan}, {"save_every": 0}, {"log_every": 0}, {"warmup": 2},
+     {"decay": -0.1}, {"keep_at": (0.0,)}, {"bf16": "yes"}, {"tokens_per_batch": 0}],
 )  # fmt: skip
 def test_settings_no_run_can_have_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):

@@ -10,7 +10,18 @@ from hypothesis import strategies as st
 from o1lab.make import serial
 from o1lab.tasks import groups
 from o1lab.tasks.groups import (
-    ARMS, ASK, DOT, FIRST_MOVE, LONGEST, MOVES, REST, STATES, reserved, rows_of, transitions, words,
+    ARMS,
+    ASK,
+    DOT,
+    FIRST_MOVE,
+    LONGEST,
+    MOVES,
+    REST,
+    STATES,
+    reserved,
+    rows_of,
+    transitions,
+    words,
 )  # fmt: skip
 
 PERMUTATIONS = list(permutations(range(5)))
