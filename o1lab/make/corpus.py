@@ -4,7 +4,7 @@ Leaves out training. Arithmetic is always right; "noisy" text is noisy in what i
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from o1lab.model.batches import Example
@@ -12,6 +12,7 @@ from o1lab.model.tokens import END, build_tokenizer
 from o1lab.tasks import task
 from o1lab.tasks.base import write_completion
 from o1lab.tasks.countdown import Countdown
+from o1lab.tasks.countdown_splits import is_reserved
 from o1lab.tasks.story_text import NAMES
 from o1lab.tasks.story_world import apply
 
@@ -62,7 +63,8 @@ def story_of_facts(rng: random.Random) -> Doc:
 def countdown_of_facts(rng: random.Random) -> Doc:
     """A countdown puzzle followed by moves that ignore it, but are right sums."""
     numbers = [rng.randint(1, 99) for _ in range(rng.randint(3, 6))]
-    read = f"Make {rng.randint(10, 99)} from {' '.join(map(str, numbers))}.\n"
+    target = _free_target(numbers, rng)
+    read = f"Make {target} from {' '.join(map(str, numbers))}.\n"
     steps = []
     for left in range(len(numbers) - 2, -1, -1):
         a, op, b, c = a_fact(rng)
@@ -81,7 +83,8 @@ def noisy_story(rng: random.Random) -> Doc:
     idle = rng.random()
     kept = [
         i for i, node in enumerate(story.nodes)
-        if node.op != "given" and (i in story.spine or rng.random() < idle)
+        if node.op != "given"
+        and (i in story.spine or (rng.random() < idle and not world.is_reserved(story, i)))
     ]  # fmt: skip
     steps = [_write(story, names, i) for i in kept]
     return Doc(problem.prompt, write_completion(steps, str(story.nodes[kept[-1]].value)))
@@ -91,8 +94,16 @@ def noisy_countdown(rng: random.Random) -> Doc:
     """A legal play that need not reach the target it was asked for."""
     problem, steps, answer = task("countdown").worked(rng, rng.choice((3, 4, 4, 5)))
     numbers = problem.prompt.split(" from ")[1]
-    target = problem.answer if rng.random() < 0.5 else rng.randint(10, 99)
+    target = problem.answer if rng.random() < 0.5 else _free_target(problem.data[0], rng)
     return Doc(f"Make {target} from {numbers}", write_completion(steps, answer))
+
+
+def _free_target(numbers: Sequence[int], rng: random.Random) -> int:
+    """A random target that does not make these numbers a reserved problem."""
+    while True:
+        target = rng.randint(10, 99)
+        if not is_reserved(numbers, target):
+            return target
 
 
 def thought(world, difficulties: tuple) -> Callable[[random.Random], Doc]:
@@ -157,7 +168,7 @@ def _weights(tokens: list[str], results_only: bool) -> list[float]:
         return [FULL] * len(tokens)
     ends = [
         i > 3 and tokens[i - 1] == "=" and tokens[i - 3] in "+-*/" and tokens[i].isdigit()
-        and tokens[i - 2].isdigit()
+        and tokens[i - 2].isdigit() and tokens[i - 4].isdigit()
         for i in range(len(tokens))
     ]  # fmt: skip
     return [FULL if end else NOTHING for end in ends]

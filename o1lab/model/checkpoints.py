@@ -56,7 +56,10 @@ def save(policy: Policy, path: Path) -> None:
     fresh = path.with_name(path.name + ".tmp")
     shutil.rmtree(fresh, ignore_errors=True)
     weights = {k: v.to(torch.bfloat16) for k, v in policy.model.state_dict().items()}
+    if policy.model.config.tie_word_embeddings:
+        weights.pop("lm_head.weight", None)  # a copy of the input embeddings
     policy.model.save_pretrained(fresh, state_dict=weights)
+    (fresh / "model.safetensors").chmod(0o644)  # safetensors writes files for their owner only
     policy.tokenizer.save_pretrained(fresh)
     (fresh / "recipe.json").write_text(json.dumps(policy.recipe, indent=1) + "\n")
     shutil.rmtree(path, ignore_errors=True)

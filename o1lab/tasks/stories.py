@@ -70,6 +70,19 @@ class Stories:
         begins = [self._core(story, 0, k) for k in range(2, depth)]
         return begins + [self._core(story, k, depth) for k in range(1, depth - 1)]
 
+    def is_reserved(self, story: Story, at: int) -> bool:
+        """Whether working out value `at`, needed or not, is a problem kept for dev or test."""
+        steps, ahead = set(), [at]
+        while ahead:
+            here = ahead.pop()
+            node = story.nodes[here]
+            if node.op != "given" and here not in steps:
+                steps.add(here)
+                ahead += [ref.at for ref in (node.left, node.right) if ref and ref.node]
+        inner = story._replace(spine=tuple(sorted(steps)))
+        core = self._core(inner, 0, len(steps))
+        return len(steps) > 1 and split_of(core, *self.reserved) != "train"
+
     def canonical(self, problem: Problem) -> str:
         """The arithmetic of the needed steps alone: no names, things, wording or distractors."""
         story = problem.data[0]
@@ -79,6 +92,9 @@ class Stories:
         seen: dict[int, int] = {}
         out = [self.name]
 
+        def value(ref: Ref) -> int:
+            return story.nodes[ref.at].value
+
         def name(ref: Ref | None) -> str:
             if ref is None:
                 return ""
@@ -86,12 +102,15 @@ class Stories:
                 return f"#{ref.at}"
             if ref.at not in seen:
                 seen[ref.at] = len(seen)
-                out.append(f"{seen[ref.at]}:{story.nodes[ref.at].value}")
+                out.append(f"{seen[ref.at]}:{value(ref)}")
             return f"n{seen[ref.at]}"
 
         for at in story.spine[start:stop]:
             node = story.nodes[at]
-            operands = [name(node.left), name(node.right)]
+            refs = [node.left, node.right]
+            if node.op in "+*":  # of two values not met before the smaller is named first
+                refs.sort(key=lambda r: (r.node and r.at not in seen, r.node and value(r), r.at))
+            operands = [name(ref) for ref in refs]
             if node.op in "+*":
                 operands.sort()
             seen[at] = len(seen)
@@ -201,13 +220,25 @@ class _Reader:
         return verdict
 
     def _node(self, part: dict) -> int | None:
-        """The first node not yet written that says this, a needed one before any other."""
+        """The node not yet written that says this: one whose values fit, else a needed one."""
         fits = [
             i for i, node in enumerate(self.story.nodes)
             if i not in self.written and self._says(node, part)
         ]  # fmt: skip
-        fits.sort(key=lambda i: (i not in self.needed, i))
+        fits.sort(key=lambda i: (not self._fits(i, part), i not in self.needed, i))
         return fits[0] if fits else None
+
+    def _fits(self, at: int, part: dict) -> bool:
+        """Whether the step's numbers are the values of this node's operands."""
+        refs, said = self._operands(self.story.nodes[at], part)
+        held = [self.written.get(ref.at) if ref.node else ref.at for ref in refs]
+        return held == said
+
+    def _operands(self, node: Node, part: dict) -> tuple[list[Ref], list[int]]:
+        """The node's operands in the order in which the step names them, and its numbers."""
+        said = [int(part["lv"])] + ([int(part["rv"])] if part["op"] else [])
+        refs = [ref for ref in (node.left, node.right) if ref]
+        return (refs if part["l"] == self._called(refs[0]) else refs[::-1]), said
 
     def _says(self, node: Node, part: dict) -> bool:
         if node.op == "given" or self.names[node.person] != part["x"]:
@@ -223,10 +254,7 @@ class _Reader:
 
     def _judge(self, at: int, part: dict, result: int) -> Verdict:
         node = self.story.nodes[at]
-        said = [int(part["lv"])] + ([int(part["rv"])] if part["op"] else [])
-        refs = [ref for ref in (node.left, node.right) if ref]
-        if part["l"] != self._called(refs[0]):
-            refs.reverse()
+        refs, said = self._operands(node, part)
         for ref, value in zip(refs, said, strict=True):
             wrong = self._operand(ref, value)
             if wrong:

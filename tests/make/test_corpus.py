@@ -137,7 +137,6 @@ def behind(story, at):
     return tuple(sorted(found))
 
 
-@pytest.mark.xfail(reason="the careless talker may work out a reserved value nobody asked for")
 def test_the_careless_talker_works_out_no_reserved_value(monkeypatch):
     made, told = told_stories("noisy story", 300, monkeypatch)
     for doc, problem in zip(made, told, strict=True):
@@ -158,7 +157,6 @@ def corpus_step(problem, at):
     return _write(*problem.data[:2], at) + "\n"
 
 
-@pytest.mark.xfail(reason="a target drawn at random may make the prompt a reserved problem")
 @pytest.mark.parametrize("name", ["noisy countdown", "countdown of facts"])
 def test_no_noisy_countdown_asks_a_reserved_problem(name):
     splits = [split_of_state(*asked(doc)) for doc in docs(name, 2000)]
@@ -179,7 +177,6 @@ def test_practice_trains_the_results_alone():
     assert TOK.decode(trained) == "24"
 
 
-@pytest.mark.xfail(reason="the value after a name and a number is taken for a result")
 def test_practice_trains_no_operand():
     named = Doc("x\n", "<think>\nBob = Ann + 7 = 12 + 7 = 19\n</think>\n19", results_only=True)
     (example,) = encode([named])
