@@ -19,19 +19,12 @@ from o1lab.tasks import task
 STORY_LEVELS = tuple((depth, 1) for depth in range(1, 9))
 COUNT_LEVELS = ((3, 2), (4, 4), (5, 1), (6, 1))
 HARD_LEVELS = ((4, 1),)
-BASE = (
-    (corpus.drill, 10),
-    (corpus.story_of_facts, 6),
-    (corpus.countdown_of_facts, 6),
-    (corpus.noisy_story, 5),
-    (corpus.noisy_countdown, 10),
-)
-FACTS = (  # the last stage of `base`: the facts again and again, until they are certain
+BASE = (  # two thirds of its tokens are drills: facts must be certain before reasoning counts
     (corpus.drill, 40),
     (corpus.story_of_facts, 4),
     (corpus.countdown_of_facts, 6),
-    (corpus.noisy_story, 3),
-    (corpus.noisy_countdown, 5),
+    (corpus.noisy_story, 5),
+    (corpus.noisy_countdown, 8),
 )
 PRACTICE = ((corpus.drill, 1), (corpus.story_of_facts, 1), (corpus.countdown_of_facts, 1))
 
@@ -40,8 +33,7 @@ PRACTICE = ((corpus.drill, 1), (corpus.story_of_facts, 1), (corpus.countdown_of_
 class Recipe:
     """How one checkpoint is made. tokens: non-padding tokens an update; start: another's name.
 
-    decay: share of the updates in which the learning rate falls. shipped: False for a stage on
-    the way, which stays in the work folder.
+    decay: share of the updates in which the learning rate falls.
     """
 
     name: str
@@ -53,7 +45,6 @@ class Recipe:
     size: str = "m"
     seed: int = 0
     decay: float = 0.2
-    shipped: bool = True
 
 
 def _tuned(name: str, mixture: tuple, updates: int) -> Recipe:
@@ -76,8 +67,7 @@ def recipes() -> list[Recipe]:
         *PRACTICE,
     )
     return [
-        Recipe("base-first", None, BASE, 1100, shipped=False),
-        Recipe("base", "base-first", FACTS, 450, learning_rate=2e-3, decay=0.5),
+        Recipe("base", None, BASE, 1000, decay=0.45),
         _tuned("countdown-cot", count, 450),
         _tuned("stories-cot", story, 450),
         _tuned("countdown-direct", count_direct, 450),
@@ -93,7 +83,7 @@ def make(recipe: Recipe, work: Path, updates: int | None = None) -> Path:
     from o1lab.model.train import TrainConfig, train
 
     if recipe.start:
-        model = load(_place(recipe.start, work)).model
+        model = load(recipe.start).model
     else:
         model = tiny_policy(recipe.size, recipe.seed)
     config = TrainConfig(
@@ -107,16 +97,15 @@ def make(recipe: Recipe, work: Path, updates: int | None = None) -> Path:
     began = time.time()
     record = train(model, examples, config, work / recipe.name)
     notes = _notes(recipe, config, record, began)
-    target = _place(recipe.name, work)
+    target = _place(recipe.name)
     target.parent.mkdir(parents=True, exist_ok=True)
     save(Policy(model, build_tokenizer(), recipe.name, notes), target)
     return target
 
 
-def _place(name: str, work: Path) -> Path:
+def _place(name: str) -> Path:
     """Where a finished checkpoint lies."""
-    shipped = {recipe.name: recipe.shipped for recipe in recipes()}[name]
-    return (data_dir() / "checkpoints" if shipped else work / "stages") / name
+    return data_dir() / "checkpoints" / name
 
 
 def _notes(recipe: Recipe, config, record, began: float) -> dict:
@@ -141,32 +130,31 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--updates", type=int, help="train shorter (for a quick look)")
     args = parser.parse_args(argv)
     for recipe in recipes():
-        done = (_place(recipe.name, args.work) / "config.json").exists()
+        done = (_place(recipe.name) / "config.json").exists()
         if recipe.name in args.only if args.only else not done:
             make(recipe, args.work, args.updates)
-            if recipe.shipped:
-                examine(recipe.name, args.work)
+            examine(recipe.name)
 
 
-def examine(name: str, work: Path) -> None:
+def examine(name: str) -> None:
     """Measure the saved file and write the figures, and the cost of all stages, into its recipe."""
     from o1lab.make.exam import examine as measured
 
-    path = _place(name, work) / "recipe.json"
+    path = _place(name) / "recipe.json"
     notes = json.loads(path.read_text())
     notes["measured"] = measured(name)
-    notes["with all stages before"] = _whole_cost(name, work)
+    notes["with all stages before"] = _whole_cost(name)
     fresh = path.with_suffix(".tmp")
     fresh.write_text(json.dumps(notes, indent=1) + "\n")
     fresh.replace(path)
 
 
-def _whole_cost(name: str | None, work: Path) -> dict:
+def _whole_cost(name: str | None) -> dict:
     """Tokens, FLOPs and minutes from nothing to this checkpoint."""
     total = {"tokens": 0, "flops": 0.0, "minutes": 0.0}
     starts = {recipe.name: recipe.start for recipe in recipes()}
     while name:
-        notes = json.loads((_place(name, work) / "recipe.json").read_text())
+        notes = json.loads((_place(name) / "recipe.json").read_text())
         total = {key: round(value + notes[key], 1) for key, value in total.items()}
         name = starts[name]
     return total
