@@ -2,6 +2,8 @@
 
 import os
 
+from hypothesis import settings
+
 for _name, _value in {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
@@ -14,3 +16,6 @@ for _name, _value in {
     "JUPYTER_PREFER_ENV_PATH": "1",
 }.items():
     os.environ[_name] = _value
+
+settings.register_profile("lab", deadline=None)  # a busy machine is no error
+settings.load_profile("lab")

@@ -115,7 +115,7 @@ EXERCISES = (
         reference="o1lab.search.vote.majority",
         tests=_majority,
         hints=(
-            "collections.Counter counts; most_common(1) gives a list with one (answer, votes) pair.",
+            "collections.Counter counts; most_common(1) is a list with one (answer, votes) pair.",
             "Take out None first. Counter keeps the order in which answers came, so the first of a "
             "tie comes first.",
         ),

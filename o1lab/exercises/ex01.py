@@ -57,7 +57,9 @@ def _first_error(fn) -> str | None:
     if fn(_verdicts("+-+")) == 0:
         return "that is the first right step; a verdict's `ok` is True where the step is right"
     if fn(_verdicts("+-+")) != 1 or fn(_verdicts("-+")) != 0:
-        return f"in right, wrong, right the first error has index 1, yours is {fn(_verdicts('+-+'))}"
+        return (
+            f"in right, wrong, right the first error has index 1, yours is {fn(_verdicts('+-+'))}"
+        )
     if fn(_verdicts("++")) is not None or fn([]) is not None:
         return "where every step is right there is no first error: None"
     return None

@@ -16,7 +16,10 @@ def rows(rounds: int = 5) -> list[dict]:
     """Every rollout row of the bench."""
     from tqdm.auto import tqdm
 
-    races = [(f"rollout-fixed-{r}", fixed(r // EACH), aim) for r, aim in ((8, 2.5), (32, 2.5), (512, 2.0))]
+    races = [
+        (f"rollout-fixed-{r}", fixed(r // EACH), aim)
+        for r, aim in ((8, 2.5), (32, 2.5), (512, 2.0))
+    ]
     races += [(f"rollout-stories-{r}", stories(r // EACH), 3.0) for r in (32, 512)]
     out = [race(name, pair, aim, rounds) for name, pair, aim in tqdm(races, unit="race")]
     return [*out, matmul_share(rounds), mismatch()]
@@ -113,7 +116,9 @@ def matmul_share(rounds: int, rows: int = 512) -> dict:
 
     model = tiny_policy("m").eval()
     decoder = Decoder(model, NEW)
-    matrices = [m for layer in decoder.layers for m in (layer.qkv, layer.out, layer.gate_up, layer.down)]
+    matrices = [
+        m for layer in decoder.layers for m in (layer.qkv, layer.out, layer.gate_up, layer.down)
+    ]
     pairs = [(torch.randn(rows, m.shape[0]), m) for m in [*matrices, decoder.unembedding]]
 
     def products() -> int:

@@ -30,7 +30,7 @@ class Doc:
 
 
 def facts() -> list[tuple[int, str, int, int]]:
-    """Every (a, op, b, result) with all three integers in 0..99: what a policy must know by heart."""
+    """Every (a, op, b, result) with all integers in 0..99: what a policy must know by heart."""
     pairs = [(a, op, b) for op in "+-*/" for a in range(100) for b in range(100)]
     known = [(a, op, b, apply(op, a, b)) for a, op, b in pairs]
     return [fact for fact in known if fact[3] is not None]

@@ -17,7 +17,7 @@ DEPTH = 6  # of the stories that the claims compare at
 
 
 def recorded(name: str) -> dict:
-    """A recorded result: its command, date, device and runs. FileNotFoundError says how to make it."""
+    """A recorded result: command, date, device, runs. FileNotFoundError says how to make it."""
     path = data_dir() / "results" / f"{name}.json"
     if not path.exists():
         raise FileNotFoundError(f"{path} is missing: `python -m o1lab {name}` makes it")
@@ -123,7 +123,7 @@ def _difference(a: np.ndarray, b: np.ndarray):
 
 
 def claims() -> list[Claim]:
-    """The claims of lesson 01, judged by the thresholds that were committed before the grids ran."""
+    """The claims of lesson 01, judged by thresholds that were committed before the grids ran."""
     return [
         judged(name, value, seeds=seeds, problems=count, **_source(name))
         for name, (value, seeds, count) in effects().items()

@@ -1,7 +1,7 @@
 """The ledger of claims: what a paper says, what we measured, and a verdict computed by rule.
 
-Leaves out the experiments and the command (`make/lesson01`, `make/claims`). The thresholds in `data/results/thresholds.json`
-are committed before the results they judge.
+Leaves out the experiments and the command (`make/lesson01`, `make/claims`). The thresholds in
+`data/results/thresholds.json` are committed before the results they judge.
 """
 
 import ast
@@ -126,9 +126,10 @@ def _find(tree: ast.AST, names: list[str], dotted: str) -> ast.AST:
 def _without_docstrings(tree: ast.AST) -> ast.AST:
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
-        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
-            if isinstance(body[0].value, ast.Constant) and isinstance(body[0].value.value, str):
-                node.body = body[1:]
+        first = body[0] if isinstance(body, list) and body else None
+        value = first.value if isinstance(first, ast.Expr) else None
+        if isinstance(value, ast.Constant) and isinstance(value.value, str):
+            node.body = body[1:]
     return tree
 
 
@@ -161,7 +162,9 @@ def stale(claim: Claim) -> bool:
 
 def table(claims: list[Claim]) -> str:
     """The claims as a Markdown table."""
-    head = "| | question | the paper | ours (95%) | each seed | verdict |\n|---|---|---|---|---|---|"
+    head = (
+        "| | question | the paper | ours (95%) | each seed | verdict |\n|---|---|---|---|---|---|"
+    )
     return "\n".join([head, *map(_row, claims)])
 
 

@@ -36,7 +36,7 @@ def pass_at_k(n, c, k: int):
 
 
 def resample(values, statistic: Callable, draws: int = DRAWS, seed: int = 0, level: float = 0.95):
-    """(estimate, low, high) of any statistic of `values`, (problems, ...) or (seeds, problems, ...).
+    """(estimate, low, high) of any statistic of values (problems, ...) or (seeds, problems, ...).
 
     values: an array whose first axis is problems; give a *list* of such arrays for seeds.
     statistic: from an array (problems, ...) averaged over seeds to a number.
@@ -56,7 +56,7 @@ def resample(values, statistic: Callable, draws: int = DRAWS, seed: int = 0, lev
 
 
 def bootstrap_mean(values, draws: int = DRAWS, seed: int = 0) -> tuple[float, float, float]:
-    """(mean, low, high) over problems, (problems,), or over problems and seeds, (seeds, problems)."""
+    """(mean, low, high) of (problems,), or over problems and seeds of (seeds, problems)."""
     values = np.asarray(values, dtype=float)
     return resample(list(np.atleast_2d(values)), lambda v: v.mean(), draws, seed)
 

@@ -142,8 +142,7 @@ def pack(examples: list[Example], length: int) -> list[Example]:
 
 def _joined(row: list[Example]) -> Example:
     extra = {
-        name: [number for example in row for number in example.extra[name]]
-        for name in row[0].extra
+        name: [number for example in row for number in example.extra[name]] for name in row[0].extra
     }
     return Example(
         ids=[token for example in row for token in example.ids],

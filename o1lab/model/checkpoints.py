@@ -77,6 +77,4 @@ def think_all(policy: Policy, problems: list, n: int = 1, **settings) -> list[li
 
     asked = [p if isinstance(p, Problem) else None for p in problems]
     prompts = [p.prompt if isinstance(p, Problem) else p for p in problems]
-    return generate(
-        policy.model, policy.tokenizer, prompts, n=n, problems=asked, **settings
-    )
+    return generate(policy.model, policy.tokenizer, prompts, n=n, problems=asked, **settings)

@@ -141,9 +141,7 @@ class Decoder:
         """Append one token to every row; logits (R, V) of the next."""
         x = self.embedding[tokens]  # (R, D)
         turn = self.turns[self.positions][:, None]  # (R, 1, d / 2)
-        for layer, prompt, own in zip(
-            self.layers, self.prompt_cache, self.own_cache, strict=True
-        ):
+        for layer, prompt, own in zip(self.layers, self.prompt_cache, self.own_cache, strict=True):
             q, k, v = self._project(layer, x, turn)
             own[0, :, :, self.time] = k
             own[1, :, :, self.time] = v
@@ -169,7 +167,7 @@ class Decoder:
         return x + (F.silu(gate) * up) @ layer.down
 
     def _attend(self, q: torch.Tensor, prompt: tuple, own: torch.Tensor) -> torch.Tensor:
-        """Attention of q (R, H, d) over its prompt's keys, read once for all its rows, and its own."""
+        """Attention of q (R, H, d) over its prompt's keys, read once for all rows, and its own."""
         rows, time = len(q), own.shape[-2]
         q = q.unflatten(1, (self.kv, -1))  # (R, K, G, d)
         if not self.shared:

@@ -40,5 +40,5 @@ def score(scorer: Scorer, rollouts: Sequence[Rollout]) -> list[list[float]]:
     for i, (row, rollout) in enumerate(zip(scores, rollouts, strict=True)):
         if len(row) != len(rollout.step_ends):
             steps = len(rollout.step_ends)
-            raise ValueError(f"rollout {i} has {steps} steps, but the scorer gave {len(row)} scores")
+            raise ValueError(f"rollout {i} has {steps} steps and the scorer gave {len(row)}")
     return scores

@@ -157,7 +157,8 @@ def draw_run(on: Canvas, x: list, line: Series, i: int, alone: bool) -> None:
     colour = COLOURS[i % 4]
     smooth = Series(line.name, read.running_mean(line.y))
     on.fig.add_scatter(x=x, y=line.y, mode="lines", hoverinfo="skip", showlegend=False,
-                       line={"color": tint(colour, 0.28), "width": 1}, name="every record")  # fmt: skip
+                       line={"color": tint(colour, 0.28), "width": 1},
+                       name="every record")  # fmt: skip
     on.fig.add_scatter(x=x, y=smooth.y, mode="lines", name=line.name,
                        line={"color": colour, "width": 2.5, "dash": DASHES[i % 4]},
                        **_hover(on, smooth))  # fmt: skip

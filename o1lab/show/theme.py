@@ -1,7 +1,18 @@
 """How every figure looks and how it is shown; leaves out what figures draw (`plots`)."""
 
-from o1lab.show.view import BLUE, EDGE, GREEN, INK, PINK, RED, View, escape, in_notebook
-from o1lab.show.view import present, tag
+from o1lab.show.view import (
+    BLUE,
+    EDGE,
+    GREEN,
+    INK,
+    PINK,
+    RED,
+    View,
+    escape,
+    in_notebook,
+    present,
+    tag,
+)
 
 COLOURS = (BLUE, RED, GREEN, PINK)
 DASHES = ("solid", "dash", "dot", "dashdot")

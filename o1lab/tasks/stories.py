@@ -57,9 +57,7 @@ class Stories:
             return False
         if split != "train":
             return True
-        return all(
-            split_of(core, *self.reserved) == "train" for core in self.states(story)
-        )
+        return all(split_of(core, *self.reserved) == "train" for core in self.states(story))
 
     def states(self, story: Story) -> list[str]:
         """Canonical forms of what a trace passes through, beyond single facts.

@@ -1,4 +1,4 @@
-"""The English of the Stories world: names, things and every sentence form. Leaves out the meaning."""
+"""The English of Stories: names, things and every sentence form. Leaves out the meaning."""
 
 NAMES = (
     "Ann", "Bob", "Cal", "Dan", "Eve", "Fay", "Gus", "Hal", "Ida", "Jan",

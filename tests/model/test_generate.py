@@ -4,7 +4,6 @@ import random
 
 import pytest
 import torch
-from tests.model.tiny import byte_tokenizer, tiny_qwen
 
 from o1lab.model import decoder as decoders
 from o1lab.model.generate import draw, generate
@@ -13,6 +12,7 @@ from o1lab.model.steps import step_ends
 from o1lab.model.tokens import build_tokenizer
 from o1lab.tasks import task
 from o1lab.tasks.base import lines_of
+from tests.model.tiny import byte_tokenizer, tiny_qwen
 
 
 def prompts(count: int) -> list[str]:
@@ -227,6 +227,8 @@ def test_flops_count_every_token_once():
     model, tokenizer = tiny_policy("xs"), build_tokenizer()
     rollout = generate(model, tokenizer, prompts(1), n=1, max_new_tokens=5)[0][0]
     read, written = len(rollout.prompt_ids), len(rollout.ids)
-    each = [forward_flops(model.config, 1, c + 1, logits_tokens=0) for c in range(read + written - 1)]
+    each = [
+        forward_flops(model.config, 1, c + 1, logits_tokens=0) for c in range(read + written - 1)
+    ]
     output = 2 * model.config.hidden_size * model.config.vocab_size
     assert rollout.flops == pytest.approx(sum(each) + written * output)

@@ -1,0 +1,62 @@
+"""Figures hold what they were given and say it in words; headless controls draw one figure."""
+
+import pytest
+
+from o1lab.show import widgets
+from o1lab.show.plots import bars, curve, heat, learning_curve
+from o1lab.show.theme import caption
+from o1lab.show.view import View
+
+AXES = {"x_title": "steps", "y_title": "solved"}
+LINE = ([0.9, 0.5], [0.8, 0.4], [0.95, 0.6])
+
+
+@pytest.mark.parametrize("draw", [curve, bars])
+def test_lines_intervals_and_drawn_numbers(draw):
+    fig = draw([1, 2], {"ours": LINE}, **AXES, published={"o1": 0.74}, guess=[0.5, 0.5], floor=0.1)
+    names = [trace.name for trace in fig.data]
+    assert "ours" in names and "your guess" in names
+    assert "ours: 90% to 50%" in fig.layout.meta["alt"] and "o1: 74%" in fig.layout.meta["alt"]
+    assert fig.layout.meta["table"][1][1] == "90% (80% to 95%)"
+    assert fig.layout.xaxis.title.text == "steps" and fig.layout.yaxis.title.text == "solved"
+    assert "the numbers" in caption(fig).html
+
+
+def test_what_does_not_fit_is_named():
+    with pytest.raises(ValueError, match="ours has 1 values for 2"):
+        curve([1, 2], {"ours": [0.5]}, **AXES)
+    with pytest.raises(ValueError, match="no series"):
+        curve([1, 2], {}, **AXES)
+    with pytest.raises(ValueError, match="look at records"):
+        learning_curve([{"loss": 1}], x="tokens")
+
+
+def test_learning_curves_and_heat_maps():
+    fig = learning_curve([{"tokens": i, "loss": 5 - i} for i in range(5)], title="falls")
+    assert fig.layout.title.text == "falls"
+    grid = heat([[0.1, 0.9]], [1, 2], ["a"], x_title="x", y_title="y", z_title="z")
+    assert "10% to 90%" in grid.layout.meta["alt"]
+
+
+def test_headless_controls_draw_once(monkeypatch, capsys):
+    monkeypatch.setenv("O1LAB_HEADLESS", "1")
+    asked = []
+
+    def draw(value):
+        asked.append(value)
+        return View("<b>x</b>", f"value {value}")
+
+    widgets.slider(draw, [1, 2, 3], start=2)
+    widgets.dial(draw, [1, 2])
+    assert asked == [2, 1] and capsys.readouterr().out == "value 2\nvalue 1\n"
+    with pytest.raises(ValueError, match="not one of"):
+        widgets.slider(draw, [1, 2], start=9)
+
+
+def test_a_live_curve_without_a_screen_is_a_plain_figure(capsys):
+    with widgets.LiveCurve("a", "b", x_title="tokens", y_title="loss") as live:
+        live.add(1, 3.0)
+        live.add(2, 2.0)
+        live.add(2, 5.0, "b")
+    assert {t.name for t in live.figure().data} >= {"a", "b"}
+    assert "loss against tokens" in capsys.readouterr().out
