@@ -5,6 +5,7 @@ Each notebook's exercises stand in `exNN.py`. Leaves out solving a whole noteboo
 
 import importlib
 import inspect
+import linecache
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -47,7 +48,9 @@ def find(id: str) -> Exercise:
     number = id.partition(".")[0]
     try:
         known = importlib.import_module(f"o1lab.exercises.ex{number}").EXERCISES
-    except ModuleNotFoundError:
+    except ModuleNotFoundError as missing:
+        if missing.name != f"o1lab.exercises.ex{number}":
+            raise
         raise ValueError(f"exercise {id!r}: notebook {number!r} has no exercises") from None
     for exercise in known:
         if exercise.id == id:
@@ -82,18 +85,18 @@ def judge(exercise: Exercise, attempt: Callable) -> str | None:
     except NotImplementedError:
         return "not written yet"
     except Exception as problem:  # whatever an attempt may raise
-        line = _line_of(problem, attempt)
-        return f"it stops with {type(problem).__name__}: {problem}{line}"
+        return f"it stops with {type(problem).__name__}: {problem}{_line_of(problem, attempt)}"
 
 
 def _line_of(problem: Exception, attempt: Callable) -> str:
-    """Where in the attempt it stopped."""
-    code, trace, line = attempt.__code__, problem.__traceback__, None
+    """Where in the attempt it stopped, as its text."""
+    trace, text = problem.__traceback__, ""
     while trace:
-        if trace.tb_frame.f_code is code:
-            line = trace.tb_lineno - code.co_firstlineno + 1
+        code = trace.tb_frame.f_code
+        if code is getattr(attempt, "__code__", None):
+            text = linecache.getline(code.co_filename, trace.tb_lineno).strip()
         trace = trace.tb_next
-    return f" (line {line} of the cell's function)" if line else ""
+    return f", at `{text}`" if text else ""
 
 
 def _say(exercise: Exercise, wrong: str | None) -> None:

@@ -11,7 +11,7 @@ _CHECK = re.compile(r'^@check\("([^"]+)"\)', re.MULTILINE)
 
 
 def solve_notebook(notebook):
-    """A copy of an nbformat notebook in which every `@check` stub is the library's function."""
+    """A copy of an nbformat notebook in which every `@check` stub does what the library's does."""
     solved = copy.deepcopy(notebook)
     for cell in solved.cells:
         if cell.cell_type == "code" and _CHECK.search(cell.source):
@@ -20,16 +20,29 @@ def solve_notebook(notebook):
 
 
 def solve_cell(source: str) -> str:
-    """The cell with the stub under each `@check` replaced; everything else stays."""
+    """The cell with the body of each `@check` stub replaced; signature and docstring stay."""
     lines = source.split("\n")
     for node in reversed(ast.parse(source).body):
         if not isinstance(node, ast.FunctionDef) or not node.decorator_list:
             continue
         found = _CHECK.match(lines[node.decorator_list[0].lineno - 1])
         if found:
-            own = inspect.getsource(find(found[1]).function()).rstrip().split("\n")
-            lines[node.lineno - 1 : node.end_lineno] = own
+            lines[_rest(node).start : node.end_lineno] = _own_body(found[1])
     return "\n".join(lines)
+
+
+def _own_body(id: str) -> list[str]:
+    """The lines of the library's function below its docstring."""
+    source = inspect.getsource(find(id).function())
+    return source.split("\n")[_rest(ast.parse(source).body[0])]
+
+
+def _rest(function: ast.FunctionDef) -> slice:
+    """Which lines of a function's source stand below its docstring, comments included."""
+    first = function.body[0]
+    if ast.get_docstring(function) is not None:
+        return slice(first.end_lineno, function.end_lineno)
+    return slice(first.lineno - 1, function.end_lineno)
 
 
 def exercises_in(notebook) -> list[str]:

@@ -1,90 +1,136 @@
 """Thoughts as something to look at: folded steps with their verdicts, side by side, as tokens.
 
-Leaves out figures (`plots`) and controls (`widgets`).
+Leaves out figures (`plots`) and controls (`widgets`). Takes rollouts and verdicts as they come.
 """
 
 from collections.abc import Mapping, Sequence
 
-from o1lab.show.view import EDGE, GREEN, INK, MONO, RED, View, box, escape, tag
-from o1lab.tasks.base import Verdict, lines_of
+from o1lab.show.theme import tint
+from o1lab.show.view import BLUE, EDGE, GREEN, INK, MONO, RED, View, box, escape, tag
 
-MARKS = {True: ("✓", GREEN), False: ("✗", RED), None: ("·", INK)}
+MARKS = {True: ("✓", GREEN, "right"), False: ("✗", RED, "wrong"), None: ("·", INK, "not checked")}
+CODE = f"font-family:{MONO};white-space:pre-wrap;overflow-wrap:anywhere"
 
 
 def thought(
     rollout,
-    verdicts: Sequence[Verdict] | None = None,
+    verdicts: Sequence | None = None,
     ok: bool | None = None,
     hidden: bool = True,
 ) -> View:
     """One rollout: its thoughts behind a toggle, a line a step, then the answer.
 
-    verdicts: one a step (ValueError if not); ok: whether the answer is right. hidden: folded.
+    verdicts: one a step (ValueError if not); ok: whether the answer is right; hidden: folded.
     """
-    steps = lines_of(rollout.thoughts or "")
+    steps = [line.strip() for line in (rollout.thoughts or "").split("\n") if line.strip()]
     if verdicts is not None and len(verdicts) != len(steps):
         raise ValueError(f"{len(verdicts)} verdicts for {len(steps)} steps: give one a step")
     lines = [_step(s, v) for s, v in zip(steps, verdicts or [None] * len(steps), strict=True)]
-    head = f"Thought for {len(rollout.ids)} tokens" if steps else "No thoughts: answered at once"
-    if steps and verdicts is not None:
-        wrong = sum(not v.ok for v in verdicts)
-        head += f", {wrong} of {len(steps)} steps wrong" if wrong else f", {len(steps)} steps right"
-    said = "none: the thought ran out of room" if rollout.answer is None else rollout.answer
-    html = _fold(head, [line for line, _ in lines], hidden) + _answer(said, ok)
-    text = "\n".join([head, *(line for _, line in lines), f"{MARKS[ok][0]} answer: {said}"])
-    return View(box(html), text)
+    head = _head(rollout, len(steps), verdicts)
+    html = _fold(head, [html for html, _ in lines], hidden) + _answer(rollout, ok)
+    told = f"Answer: {_said(rollout)}" + ("" if ok is None else f" {MARKS[ok][0]} {MARKS[ok][2]}")
+    return View(box(html), "\n".join([head, *(text for _, text in lines), told]))
 
 
-def _step(step: str, verdict: Verdict | None) -> tuple[str, str]:
+def _head(rollout, steps: int, verdicts: Sequence | None) -> str:
+    """How long it thought, up to the end of its last step, and how many steps are wrong."""
+    if rollout.thoughts is None:
+        return "Answered at once, without a thought"
+    tokens = rollout.step_ends[-1] if rollout.step_ends else len(rollout.ids)
+    head = f"Thought for {tokens} token" + ("" if tokens == 1 else "s")
+    if not verdicts:
+        return head
+    wrong = sum(not verdict.ok for verdict in verdicts)
+    count = f"{steps} step" + ("" if steps == 1 else "s")
+    return f"{head}: {count}, {f'{wrong} wrong' if wrong else 'none wrong'}"
+
+
+def _step(step: str, verdict) -> tuple[str, str]:
     """A step as HTML and as text: its mark, itself, and what is wrong with it."""
-    sign, colour = MARKS[verdict.ok if verdict else None]
-    why = f"{verdict.kind}: {verdict.why}" if verdict and not verdict.ok else ""
-    mark = tag("span", sign, f"color:{colour};font-weight:bold;display:inline-block;width:1.4em")
-    words = tag("span", escape(step), f"font-family:{MONO};white-space:pre-wrap")
-    note = tag("span", escape(f"  {why}"), f"color:{RED};padding-left:1em") if why else ""
-    return tag("div", mark + words + note), f"  {sign} {step}" + (f"   ({why})" if why else "")
+    sign, colour, meaning = MARKS[verdict.ok if verdict else None]
+    why = ": ".join(w for w in (verdict.kind, verdict.why) if w) if meaning == "wrong" else ""
+    mark = tag("span", sign, _bold(colour), f'title="{meaning}" aria-label="{meaning}"')
+    note = tag("div", escape(why), "opacity:.85;font-size:92%") if why else ""
+    words = tag("div", tag("span", escape(step), CODE) + note, "min-width:0")
+    row = "display:flex;gap:.7em;padding:1px 8px;border-radius:4px;"
+    row += "background:rgba(213,94,0,.12)" if why else ""
+    return tag("div", mark + words, row), f"  {sign} {step}" + (f"   ({why})" if why else "")
+
+
+def _bold(colour: str) -> str:
+    return f"color:{colour};font-weight:bold"
 
 
 def _fold(head: str, lines: list[str], hidden: bool) -> str:
     if not lines:
-        return tag("div", escape(head), "opacity:.75")
+        return tag("div", escape(head), "opacity:.8")
     summary = tag("summary", escape(head), "cursor:pointer;opacity:.85")
-    frame = f"border-left:3px solid {EDGE};margin:4px 0;padding-left:10px"
-    body = tag("div", "".join(lines), frame)
-    return tag("details", summary + body, "", "" if hidden else "open")
+    inner = f"border-left:3px solid {EDGE};margin:6px 0 6px 4px;padding-left:6px"
+    return tag("details", summary + tag("div", "".join(lines), inner), "", "" if hidden else "open")
 
 
-def _answer(said: str, ok: bool | None) -> str:
-    sign, colour = MARKS[ok]
-    judged = {True: "right", False: "wrong", None: ""}[ok]
-    words = tag("b", escape(said), "font-size:115%")
-    mark = tag("span", f" {sign} {judged}", f"color:{colour};font-weight:bold") if judged else ""
-    return tag("div", f"Answer: {words}{mark}", "margin-top:4px")
+def _said(rollout) -> str:
+    if rollout.answer is not None:
+        return rollout.answer
+    return "none (it stopped without one)" if rollout.finished else "none (cut at its length limit)"
+
+
+def _answer(rollout, ok: bool | None) -> str:
+    sign, colour, meaning = MARKS[ok]
+    words = tag("b", escape(_said(rollout)), f"font-size:115%;{CODE}")
+    mark = "" if ok is None else tag("span", f" {sign} {meaning}", _bold(colour))
+    return tag("div", tag("span", "Answer: ", "opacity:.85") + words + mark, "margin-top:4px")
 
 
 def compare(
     rollouts: Mapping[str, object],
-    verdicts: Mapping[str, Sequence[Verdict]] | None = None,
+    verdicts: Mapping[str, Sequence] | None = None,
     oks: Mapping[str, bool] | None = None,
 ) -> View:
-    """Several rollouts of one problem side by side, each under its name, thoughts open."""
+    """Several rollouts of one problem side by side, each under its name, thoughts open.
+
+    verdicts, oks: as for `thought`, by name; ValueError for a name that is no rollout's.
+    """
     verdicts, oks = verdicts or {}, oks or {}
+    unknown = [name for name in (*verdicts, *oks) if name not in rollouts]
+    if unknown:
+        raise ValueError(f"no rollout is called {unknown[0]!r}: there are {', '.join(rollouts)}")
     views = {n: thought(r, verdicts.get(n), oks.get(n), False) for n, r in rollouts.items()}
     cells = [
-        tag("div", tag("b", escape(name)) + view.html, "flex:1 1 300px;min-width:0")
+        tag("div", tag("b", escape(name)) + view.html, "flex:1 1 20em;min-width:0;max-width:42em")
         for name, view in views.items()
     ]
-    html = tag("div", "".join(cells), "display:flex;flex-wrap:wrap;gap:14px")
+    html = tag("div", "".join(cells), "display:flex;flex-wrap:wrap;gap:6px 16px")
     return View(html, "\n\n".join(f"{name}\n{view.text}" for name, view in views.items()))
 
 
 def explain_prompt(text: str, tokenizer) -> View:
-    """The text as the tokens the model reads, each in its own frame."""
-    ids = tokenizer.encode(text)
+    """The text as the tokens the model reads, each in a frame with its id under it."""
+    return explain_tokens(tokenizer.encode(text), tokenizer)
+
+
+def explain_tokens(ids: Sequence[int], tokenizer, weights: Sequence[float] | None = None) -> View:
+    """Tokens in frames; those with a weight above 0 (learned, not only read) are filled.
+
+    In the text form learned tokens stand in [brackets]. ValueError unless one weight a token.
+    """
+    if weights is not None and len(weights) != len(ids):
+        raise ValueError(f"{len(weights)} weights for {len(ids)} tokens: give one each")
     words = [tokenizer.decode([i]).replace("\n", "↵") or "␣" for i in ids]
-    frame = f"border:1px solid {EDGE};border-radius:4px;padding:0 4px;margin:1px;"
-    frame += f"font-family:{MONO};display:inline-block"
-    pairs = zip(words, ids, strict=True)
-    spans = [tag("span", escape(word), frame, f'title="id {i}"') for word, i in pairs]
-    head = tag("div", f"{len(ids)} tokens", "opacity:.75;margin-bottom:4px")
-    return View(box(head + "".join(spans)), f"{len(ids)} tokens: " + " | ".join(words))
+    learned = [bool(w) for w in (weights if weights is not None else [0] * len(words))]
+    head = f"{len(words)} token" + ("" if len(words) == 1 else "s")
+    if weights is not None:
+        head += f", {sum(learned)} of them learned (filled), the others only read"
+    frames = "".join(_token(*each) for each in zip(words, ids, learned, strict=True))
+    html = tag("div", head, "opacity:.85;margin-bottom:4px") + tag("div", frames, "line-height:1.3")
+    shown = [f"[{w}]" if on else w for w, on in zip(words, learned, strict=True)]
+    return View(box(html), f"{head}: " + " | ".join(shown))
+
+
+def _token(word: str, number: int, learned: bool) -> str:
+    """One frame; a line break in the text breaks the line here too."""
+    fill = f"background:{tint(BLUE, 0.28)};font-weight:bold;" if learned else ""
+    frame = f"border:1px solid {EDGE};border-radius:4px;padding:1px 6px;margin:2px;{fill}{CODE};"
+    frame += "display:inline-block;text-align:center;min-width:1em"
+    note = tag("span", str(number), "display:block;font-size:75%;font-weight:normal;opacity:.8")
+    return tag("span", escape(word) + note, frame) + ("<br>" if word.endswith("↵") else "")

@@ -1,40 +1,67 @@
-"""A control around a plot, nothing else: the plain figure first, and only that when headless.
+"""A control around a plot, nothing else: a plain figure first, and only that when headless.
 
 What a control draws is a function of its value that can be tested without it.
 """
 
+import time
 from collections.abc import Callable, Sequence
 
 from o1lab.lab import headless
-from o1lab.show.theme import CONFIG, show
+from o1lab.show.theme import COLOURS, CONFIG, DASHES, caption, show, theme
 from o1lab.show.view import in_notebook, present
+
+PAUSE = 0.2  # seconds between two redrawings of a live figure
 
 
 def slider(draw: Callable, values: Sequence, label: str = "value", start=None) -> None:
-    """A slider over `values`; draw(value) gives a Figure or a View, shown anew at every stop.
+    """A slider over `values`: draw(value) gives a Figure or a View, drawn at its first showing.
 
-    start: the first value shown, default the first of `values`. Headless, without ipywidgets or
-    outside a notebook it shows draw(start) and stops. ValueError if start is not a value.
+    start: the value shown first, default the first one. Headless, without ipywidgets or outside
+    a notebook it shows draw(start) and stops. ValueError if start is not one of the values.
     """
-    values = list(values)
-    start = values[0] if start is None else start
-    if start not in values:
-        raise ValueError(f"start {start!r} is not one of {values}")
-    widgets = _widgets()
-    if widgets is None:
-        return _show(draw(start))
-    known = {value: draw(value) for value in values}
-    control = widgets.SelectionSlider(
-        options=values, value=start, description=label, continuous_update=False,
-        style={"description_width": "initial"}, layout={"width": "420px"},
-    )  # fmt: skip
-    shown = widgets.interactive_output(lambda value: _show(known[value]), {"value": control})
-    present_widget(widgets.VBox([control, shown]))
+    _slider(draw, list(values), label, start, ahead=False)
 
 
 def dial(draw: Callable, values: Sequence[int], unit: str = "thoughts", start=None) -> None:
-    """A slider for thinking time: as `slider`, named by its unit."""
-    slider(draw, values, f"thinking time, {unit}", start)
+    """A slider for thinking time whose every picture is drawn before, so that it turns freely.
+
+    Takes what `slider` takes; unit: what a value counts.
+    """
+    _slider(draw, list(values), f"thinking time ({unit})", start, ahead=True)
+
+
+def _slider(draw: Callable, values: list, label: str, start, ahead: bool) -> None:
+    if not values:
+        raise ValueError(f"{label!r} has no values to choose from: give at least one")
+    start = values[0] if start is None else start
+    if start not in values:
+        raise ValueError(f"start {start!r} is not one of {values}")
+    drawn = {start: draw(start)}  # outside any widget, where an error stops the cell
+    widgets = _widgets()
+    if widgets is None:
+        return _show(drawn[start])
+    if ahead:
+        drawn |= {value: draw(value) for value in values if value != start}
+
+    def turn(value) -> None:
+        if value not in drawn:
+            drawn[value] = draw(value)
+        _show(drawn[value])
+
+    control = _control(widgets, values, label, start)
+    _display(widgets.VBox([control, widgets.interactive_output(turn, {"value": control})]))
+
+
+def _control(widgets, values: list, label: str, start):
+    """The slider itself; it reports where it is let go, not on its way there."""
+    return widgets.SelectionSlider(
+        options=values,
+        value=start,
+        description=label,
+        continuous_update=False,
+        style={"description_width": "initial"},
+        layout={"width": "min(520px, 95%)"},
+    )
 
 
 def _widgets():
@@ -49,13 +76,14 @@ def _widgets():
 
 
 def _show(drawn) -> None:
+    """A Figure with its caption, or a View."""
     if hasattr(drawn, "to_plotly_json"):
         show(drawn)
     else:
         present(drawn)
 
 
-def present_widget(widget) -> None:
+def _display(widget) -> None:
     from IPython.display import display
 
     display(widget)
@@ -67,64 +95,76 @@ class LiveCurve:
         with LiveCurve("loss", x_title="tokens", y_title="loss (nats)") as live:
             train(..., on_record=lambda r: live.add(r["tokens"], r["loss"]))
 
-    Headless it draws one plain figure at the end. The lines are fixed at the start.
+    Headless, or where plotly has no widget, it draws one plain figure at the end. A saved
+    notebook grows by about 5 MB a live figure: use one.
     """
 
-    def __init__(self, *lines: str, x_title: str, y_title: str, title: str = "", percent=False):
-        self.lines = lines or ("value",)
+    def __init__(
+        self, *lines: str, x_title: str, y_title: str, title: str = "", percent: bool = False
+    ):
+        self.lines = lines or (y_title,)
         self.points: dict[str, list[tuple[float, float]]] = {name: [] for name in self.lines}
         self.titles = {"x_title": x_title, "y_title": y_title, "title": title}
-        self.percent, self.live = percent, None
+        self.percent, self._live, self._drawn = percent, None, 0.0
 
     def __enter__(self) -> "LiveCurve":
         if _widgets() is not None:
-            self.live = self._moving()
+            self._live = _moving(self.lines, self.titles, self.percent)
+        if self._live is not None:
+            _display(self._live)
         return self
 
-    def _moving(self):
-        """A FigureWidget, or None where plotly cannot make one."""
-        import plotly.graph_objects as go
-
-        from o1lab.show.theme import COLOURS, DASHES, theme
-
-        try:
-            live = go.FigureWidget(layout={"template": theme(), "height": 380})
-        except ImportError:
-            return None
-        for i, name in enumerate(self.lines):
-            line = {"color": COLOURS[i % 4], "dash": DASHES[i % 4], "width": 2.5}
-            live.add_scatter(x=[], y=[], name=name, mode="lines+markers", line=line)
-        live.update_layout(title_text=self.titles["title"], showlegend=len(self.lines) > 1)
-        live.update_xaxes(title_text=self.titles["x_title"])
-        live.update_yaxes(title_text=self.titles["y_title"])
-        if self.percent:
-            live.update_yaxes(tickformat=".0%", range=[0, 1.03])
-        live._config = live._config | CONFIG
-        present_widget(live)
-        return live
-
     def add(self, x: float, y: float, line: str | None = None) -> None:
-        """One point more; `line` names which, default the first."""
+        """One point more; `line` names which, default the first. ValueError for another name."""
         name = line or self.lines[0]
+        if name not in self.points:
+            raise ValueError(f"no line {name!r}: this figure has {', '.join(self.lines)}")
         self.points[name].append((x, y))
-        if self.live is not None:
-            i = self.lines.index(name)
-            xs, ys = zip(*self.points[name], strict=True)
-            with self.live.batch_update():
-                self.live.data[i].x, self.live.data[i].y = xs, ys
+        if self._live is not None and time.monotonic() - self._drawn > PAUSE:
+            self._redraw()
+
+    def _redraw(self) -> None:
+        with self._live.batch_update():
+            for trace, name in zip(self._live.data, self.lines, strict=True):
+                trace.x = [x for x, _ in self.points[name]]
+                trace.y = [y for _, y in self.points[name]]
+        self._drawn = time.monotonic()
 
     def figure(self):
-        """The points so far as a plain figure."""
+        """The points so far as a plain figure. ValueError while there are none."""
         from o1lab.show.plots import curve
 
-        xs = sorted({x for row in self.points.values() for x, _ in row})
-        series = {}
-        for name, row in self.points.items():
-            known = dict(row)
-            if row:
-                series[name] = [known.get(x) for x in xs]
+        if not any(self.points.values()):
+            raise ValueError("no points yet: call add(x, y) first")
+        known = {name: dict(row) for name, row in self.points.items() if row}
+        xs = sorted({x for row in known.values() for x in row})
+        series = {name: [row.get(x) for x in xs] for name, row in known.items()}
         return curve(xs, series, percent=self.percent, **self.titles)
 
     def __exit__(self, *failure) -> None:
-        if self.live is None and any(self.points.values()):
-            _show(self.figure())
+        if not any(self.points.values()):
+            return
+        if self._live is None:
+            return _show(self.figure())
+        self._redraw()
+        present(caption(self.figure()))
+
+
+def _moving(lines: Sequence[str], titles: dict, percent: bool):
+    """An empty FigureWidget with those lines, or None where plotly cannot make one."""
+    import plotly.graph_objects as go
+
+    try:
+        live = go.FigureWidget(layout={"template": theme(), "height": 400})
+    except ImportError:
+        return None
+    for i, name in enumerate(lines):
+        look = {"color": COLOURS[i % 4], "dash": DASHES[i % 4], "width": 2.5}
+        live.add_scatter(x=[], y=[], name=name, mode="lines", line=look)
+    live.update_layout(title_text=titles["title"], showlegend=len(lines) > 1)
+    live.update_xaxes(title_text=titles["x_title"])
+    live.update_yaxes(title_text=titles["y_title"])
+    if percent:
+        live.update_yaxes(tickformat=".0%", range=[0, 1.03])
+    live._config = live._config | CONFIG
+    return live

@@ -1,5 +1,6 @@
 """Every exercise: the reference passes, each mistake is named, a hint is there, nothing blocks."""
 
+import ast
 import importlib
 import inspect
 import pkgutil
@@ -9,7 +10,7 @@ import pytest
 
 from o1lab import exercises
 from o1lab.exercises import check, find, hint, judge, solution
-from o1lab.exercises.solve import exercises_in, solve_notebook
+from o1lab.exercises.solve import exercises_in, solve_cell, solve_notebook
 
 FILES = [m.name for m in pkgutil.iter_modules(exercises.__path__) if m.name.startswith("ex")]
 ALL = [e for f in FILES for e in importlib.import_module(f"o1lab.exercises.{f}").EXERCISES]
@@ -63,7 +64,8 @@ def test_an_attempt_that_raises_is_told_where(capsys):
         return counts["nothing"]
 
     check("00.majority")(majority)
-    assert "KeyError" in (said := capsys.readouterr().out) and "line 3" in said
+    said = capsys.readouterr().out
+    assert "KeyError" in said and 'at `return counts["nothing"]`' in said
 
 
 def test_other_arguments_are_named():
@@ -77,13 +79,29 @@ def test_unknown_exercises_say_what_there_is():
         find("99.nothing")
 
 
-def test_a_notebook_is_solved():
-    stub = (
-        'x = 1\n@check("00.majority")\ndef majority(answers):\n    raise NotImplementedError\ny = 2'
-    )
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(stub)])
+STUB = """x = 1
+@check("00.majority")
+def majority(answers):
+    'The commonest.'
+    raise NotImplementedError  # your code
+y = 2"""
+
+
+def test_a_notebook_is_solved_and_keeps_its_own_signature():
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(STUB)])
     cell = solve_notebook(notebook).cells[0]
-    own = inspect.getsource(find("00.majority").function()).rstrip()
-    assert cell.source == f'x = 1\n@check("00.majority")\n{own}\ny = 2'
-    assert exercises_in(notebook) == ["00.majority"]
-    assert notebook.cells[0].source == stub
+    head, tail = STUB.split("    raise NotImplementedError  # your code\n")
+    assert cell.source.startswith(head) and cell.source.endswith(tail)
+    assert "Counter(given).most_common(1)" in cell.source and "raise" not in cell.source
+    assert exercises_in(notebook) == ["00.majority"] and notebook.cells[0].source == STUB
+
+
+@pytest.mark.parametrize("exercise", ALL, ids=lambda e: e.id)
+def test_a_solved_stub_is_the_reference(exercise):
+    own = exercise.function()
+    names = ", ".join(inspect.signature(own).parameters)
+    stub = f'@check("{exercise.id}")\ndef {own.__name__}({names}):\n    raise NotImplementedError'
+    solved = ast.parse(solve_cell(stub)).body[0].body
+    body = ast.parse(inspect.getsource(own)).body[0].body
+    without = [n for n in body if not isinstance(n, ast.Expr)]
+    assert [ast.dump(n) for n in solved] == [ast.dump(n) for n in without]
