@@ -28,7 +28,7 @@ def problem_rows(seconds: float = 2.0) -> list[dict]:
             count += 1
         rate = count / (time.perf_counter() - began)
         out.append({"name": f"problems-{name}-{difficulty}", "ours": rate, "peer": None,
-                    "ratio": None, "unit": "worked problems/s, aim 5,000", "aim": None})  # fmt: skip
+                    "ratio": None, "unit": "problems/s, aim 5,000", "aim": None})  # fmt: skip
     return out
 
 

@@ -82,7 +82,7 @@ def bars(
 def learning_curve(
     records,
     *,
-    y: str = "loss",
+    y: str | Sequence[str] = "loss",
     x: str = "tokens",
     x_title: str = "",
     y_title: str = "",
@@ -93,13 +93,11 @@ def learning_curve(
 ):
     """A value over training: every record faint, a running mean over it.
 
-    records: rows (mappings; those without x or y are passed over), or {run: rows}.
+    records: rows (mappings; those without x or y are passed over), or {run: rows}. y: the name
+    of a value, or several names, a line each (of one run only).
     """
-    runs = records if isinstance(records, Mapping) else {y_title or y: records}
-    kept = {name: read.pairs(rows, x, y) for name, rows in runs.items()}
-    kept = {name: rows for name, rows in kept.items() if rows}
-    if not kept:
-        raise ValueError(f"no record has both {x!r} and {y!r}: look at records[0]")
+    kept = read.runs(records, x, [y] if isinstance(y, str) else list(y))
+    y_title = y_title or (y if isinstance(y, str) else ", ".join(y))
     places = sorted({place for rows in kept.values() for place, _ in rows})
     lines = [Series(name, [value for _, value in rows]) for name, rows in kept.items()]
     drawn = read.read_all_drawn(places, None, guess, floor)
@@ -110,9 +108,9 @@ def learning_curve(
         draw.draw_run(on, along, line, i, len(lines) == 1)
     for one in drawn:
         draw.draw_in(on, one)
-    draw.finish(on, title, y_title or y, {"tickformat": "~s"})
+    draw.finish(on, title, y_title, {"tickformat": "~s"})
     ends = [read.number(places[0], False), read.number(places[-1], False)]
-    draw.explain(on, "Learning curve", ends, lines, drawn, y_title or y, rows=False)
+    draw.explain(on, "Learning curve", ends, lines, drawn, y_title, rows=False)
     return on.fig
 
 

@@ -151,6 +151,20 @@ def pairs(rows, x: str, y: str) -> list[tuple]:
     return [(r[x], r[y]) for r in rows if not missing(r.get(x)) and not missing(r.get(y))]
 
 
+def runs(records, x: str, names: list[str]) -> dict[str, list[tuple]]:
+    """{line: its (x, y) pairs} of rows, or of {run: rows}; ValueError where there are none."""
+    if isinstance(records, Mapping):
+        if len(names) > 1:
+            raise ValueError(f"several runs and several values {names}: draw one value a figure")
+        found = {run: pairs(rows, x, names[0]) for run, rows in records.items()}
+    else:
+        found = {name: pairs(records, x, name) for name in names}
+    found = {name: rows for name, rows in found.items() if rows}
+    if not found:
+        raise ValueError(f"no record has both {x!r} and {names[0]!r}: look at records[0]")
+    return found
+
+
 def running_mean(values: Sequence[float]) -> list[float]:
     """The mean of each value and its neighbours, a twenty-fifth of the run to either side."""
     reach = max(1, len(values) // 25)

@@ -1,3 +1,5 @@
+"""Voting and choosing by score, and the oracle as a scorer."""
+
 import pytest
 
 from o1lab.model.rollouts import Rollout

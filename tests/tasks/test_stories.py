@@ -1,3 +1,5 @@
+"""The world of serial reasoning: stories read like English, and every step is judged."""
+
 import random
 
 import pytest
