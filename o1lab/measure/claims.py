@@ -75,10 +75,7 @@ def judged(id: str, value: tuple[float, float, float], **known) -> Claim:
 
     known: seeds, problems, flops, device, command, date, as in Claim.
     """
-    rules = thresholds()
-    if id not in rules:
-        raise KeyError(f"claim {id!r} has no thresholds: commit them to thresholds.json first")
-    rule = rules[id]
+    rule = _rule(id)
     return Claim(
         id=id,
         notebook=id.split("-")[0],
@@ -94,12 +91,32 @@ def judged(id: str, value: tuple[float, float, float], **known) -> Claim:
     )
 
 
+def _rule(id: str) -> dict:
+    rules = thresholds()
+    if id not in rules:
+        raise KeyError(f"claim {id!r} has no thresholds: commit them to thresholds.json first")
+    return rules[id]
+
+
 def fingerprint(functions: list[str]) -> str:
-    """A hash of the functions' syntax trees; comments and docstrings do not count."""
+    """A hash of the functions' syntax trees; comments and docstrings do not count.
+
+    The same on every Python that can read the code. ValueError for a name that is not there.
+    """
     digest = hashlib.sha256()
     for name in functions:
-        digest.update(ast.dump(_without_docstrings(_tree(name))).encode())
+        digest.update(repr(_plain(_without_docstrings(_tree(name)))).encode())
     return digest.hexdigest()[:16]
+
+
+def _plain(node):
+    """A syntax tree as lists, without empty fields: `ast.dump` writes them as versions differ."""
+    if isinstance(node, list):
+        return [_plain(item) for item in node]
+    if not isinstance(node, ast.AST):
+        return node
+    fields = [(name, value) for name, value in ast.iter_fields(node) if value not in (None, [])]
+    return [type(node).__name__, *((name, _plain(value)) for name, value in fields)]
 
 
 def _tree(dotted: str) -> ast.AST:
@@ -138,7 +155,11 @@ def folder() -> Path:
 
 
 def record(claim: Claim) -> Path:
-    """Write data/results/claims/<id>.json, under a temporary name first."""
+    """Write data/results/claims/<id>.json, under a temporary name first.
+
+    KeyError if no thresholds were committed for it.
+    """
+    _rule(claim.id)
     path = folder() / f"{claim.id}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".tmp")

@@ -23,7 +23,9 @@ def head_size(config) -> int:
     return getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
 
 
-def forward_flops(config, tokens: float, context: float, logits_tokens: float | None = None):
+def forward_flops(
+    config, tokens: float, context: float, logits_tokens: float | None = None
+) -> float:
     """FLOPs of a forward pass over `tokens` tokens.
 
     context: the mean number of tokens each attends to, itself included.
@@ -36,7 +38,9 @@ def forward_flops(config, tokens: float, context: float, logits_tokens: float | 
     return 2.0 * products + 4.0 * tokens * attended * context
 
 
-def training_flops(config, tokens: float, context: float, logits_tokens: float | None = None):
+def training_flops(
+    config, tokens: float, context: float, logits_tokens: float | None = None
+) -> float:
     """FLOPs of forward and backward: three times the forward pass."""
     return 3 * forward_flops(config, tokens, context, logits_tokens)
 

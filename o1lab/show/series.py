@@ -205,7 +205,9 @@ def sentence(kind, x, series, drawn, x_title, y_title, percent) -> str:
     parts = [f"{kind}: {y_title} against {x_title}, from {first} to {last}."]
     for s in series:
         seen = [v for v in s.y if not missing(v)]
-        if seen:
+        if isinstance(x[0], str) and len(s.y) == len(x) <= 6:  # groups are no course
+            parts.append(f"{s.name}: {', '.join(number(v, percent) for v in seen)}.")
+        elif seen:
             ends = f"{number(seen[0], percent)} to {number(seen[-1], percent)}"
             parts.append(f"{s.name}: {ends if len(seen) > 1 else number(seen[0], percent)}.")
     for d in drawn:

@@ -6,9 +6,9 @@ Leaves out figures (`plots`) and controls (`widgets`). Takes rollouts and verdic
 from collections.abc import Mapping, Sequence
 
 from o1lab.show.theme import tint
-from o1lab.show.view import BLUE, EDGE, GREEN, INK, MONO, RED, View, box, escape, tag
+from o1lab.show.view import BLUE, EDGE, GREEN, MONO, RED, View, box, escape, tag
 
-MARKS = {True: ("✓", GREEN, "right"), False: ("✗", RED, "wrong"), None: ("·", INK, "not checked")}
+MARKS = {True: ("✓", GREEN, "right"), False: ("✗", RED, "wrong"), None: ("", "inherit", "")}
 CODE = f"font-family:{MONO};white-space:pre-wrap;overflow-wrap:anywhere"
 
 
@@ -42,19 +42,19 @@ def _head(rollout, steps: int, verdicts: Sequence | None) -> str:
         return head
     wrong = sum(not verdict.ok for verdict in verdicts)
     count = f"{steps} step" + ("" if steps == 1 else "s")
-    return f"{head}: {count}, {f'{wrong} wrong' if wrong else 'none wrong'}"
+    return f"{head}: {count}, {f'{wrong} wrong' if wrong else 'no mistake'}"
 
 
 def _step(step: str, verdict) -> tuple[str, str]:
     """A step as HTML and as text: its mark, itself, and what is wrong with it."""
     sign, colour, meaning = MARKS[verdict.ok if verdict else None]
     why = ": ".join(w for w in (verdict.kind, verdict.why) if w) if meaning == "wrong" else ""
-    mark = tag("span", sign, _bold(colour), f'title="{meaning}" aria-label="{meaning}"')
+    mark = tag("span", sign, _bold(colour), f'role="img" aria-label="{meaning}"') if sign else ""
     note = tag("div", escape(why), "opacity:.85;font-size:92%") if why else ""
     words = tag("div", tag("span", escape(step), CODE) + note, "min-width:0")
     row = "display:flex;gap:.7em;padding:1px 8px;border-radius:4px;"
     row += "background:rgba(213,94,0,.12)" if why else ""
-    return tag("div", mark + words, row), f"  {sign} {step}" + (f"   ({why})" if why else "")
+    return tag("div", mark + words, row), f"  {sign or '-'} {step}" + (f"   ({why})" if why else "")
 
 
 def _bold(colour: str) -> str:
@@ -77,7 +77,8 @@ def _said(rollout) -> str:
 
 def _answer(rollout, ok: bool | None) -> str:
     sign, colour, meaning = MARKS[ok]
-    words = tag("b", escape(_said(rollout)), f"font-size:115%;{CODE}")
+    look = "opacity:.85" if rollout.answer is None else f"font-weight:bold;font-size:115%;{CODE}"
+    words = tag("span", escape(_said(rollout)), look)
     mark = "" if ok is None else tag("span", f" {sign} {meaning}", _bold(colour))
     return tag("div", tag("span", "Answer: ", "opacity:.85") + words + mark, "margin-top:4px")
 

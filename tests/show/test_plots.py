@@ -16,7 +16,8 @@ def test_lines_intervals_and_drawn_numbers(draw):
     fig = draw([1, 2], {"ours": LINE}, **AXES, published={"o1": 0.74}, guess=[0.5, 0.5], floor=0.1)
     names = [trace.name for trace in fig.data]
     assert "ours" in names and "your guess" in names
-    assert "ours: 90% to 50%" in fig.layout.meta["alt"] and "o1: 74%" in fig.layout.meta["alt"]
+    ours = "ours: 90% to 50%" if draw is curve else "ours: 90%, 50%"
+    assert ours in fig.layout.meta["alt"] and "o1: 74%" in fig.layout.meta["alt"]
     assert fig.layout.meta["table"][1][1] == "90% (80% to 95%)"
     assert fig.layout.xaxis.title.text == "steps" and fig.layout.yaxis.title.text == "solved"
     assert "the numbers" in caption(fig).html
