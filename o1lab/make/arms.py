@@ -96,7 +96,7 @@ def run(way: str, seed: int, updates: int, problems: int = 200) -> dict:
 def main(argv: list[str] | None = None) -> None:
     """Run what is missing and write data/results/arms.json."""
     parser = argparse.ArgumentParser(prog="o1lab arms", description=main.__doc__)
-    parser.add_argument("--updates", type=int, default=120)
+    parser.add_argument("--updates", type=int, default=80)
     parser.add_argument("--work", type=Path, default=Path("build/arms"))
     args = parser.parse_args(argv)
     args.work.mkdir(parents=True, exist_ok=True)

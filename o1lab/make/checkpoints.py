@@ -33,7 +33,8 @@ PRACTICE = ((corpus.drill, 1), (corpus.story_of_facts, 1), (corpus.countdown_of_
 class Recipe:
     """How one checkpoint is made. tokens: non-padding tokens an update; start: another's name.
 
-    decay: share of the updates in which the learning rate falls.
+    decay: share of the updates in which the learning rate falls. shipped: False for a stage on
+    the way, which stays in the work folder.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Recipe:
     size: str = "m"
     seed: int = 0
     decay: float = 0.2
+    shipped: bool = True
 
 
 def _tuned(name: str, mixture: tuple, updates: int) -> Recipe:
@@ -67,11 +69,12 @@ def recipes() -> list[Recipe]:
         *PRACTICE,
     )
     return [
-        Recipe("base", None, BASE, 1000, decay=0.45),
-        _tuned("countdown-cot", count, 450),
-        _tuned("stories-cot", story, 450),
-        _tuned("countdown-direct", count_direct, 450),
-        _tuned("stories-direct", story_direct, 450),
+        Recipe("base-first", None, BASE, 1000, decay=0.45, shipped=False),
+        Recipe("base", "base-first", BASE, 450, learning_rate=2e-3, decay=0.5),
+        _tuned("x,
+        _tuned("stories-cot", story, 300),
+        _tuned("countdown-direct", count_direct, 300),
+        _tuned("stories-direct", story_direct, 300),
     ]
 
 
@@ -83,7 +86,7 @@ def make(recipe: Recipe, work: Path, updates: int | None = None) -> Path:
     from o1lab.model.train import TrainConfig, train
 
     if recipe.start:
-        model = load(recipe.start).model
+        model = load(_place(recipe.start, work)).model
     else:
         model = tiny_policy(recipe.size, recipe.seed)
     config = TrainConfig(
@@ -97,15 +100,16 @@ def make(recipe: Recipe, work: Path, updates: int | None = None) -> Path:
     began = time.time()
     record = train(model, examples, config, work / recipe.name)
     notes = _notes(recipe, config, record, began)
-    target = _place(recipe.name)
+    target = _place(recipe.name, work)
     target.parent.mkdir(parents=True, exist_ok=True)
     save(Policy(model, build_tokenizer(), recipe.name, notes), target)
     return target
 
 
-def _place(name: str) -> Path:
+def _place(name: str, work: Path) -> Path:
     """Where a finished checkpoint lies."""
-    return data_dir() / "checkpoints" / name
+    shipped = {recipe.name: recipe.shipped for recipe in recipes()}[name]
+    return (data_dir() / "checkpoints" if shipped else work / "stages") / name
 
 
 def _notes(recipe: Recipe, config, record, began: float) -> dict:
@@ -130,31 +134,32 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--updates", type=int, help="train shorter (for a quick look)")
     args = parser.parse_args(argv)
     for recipe in recipes():
-        done = (_place(recipe.name) / "config.json").exists()
+        done = (_place(recipe.name, args.work) / "config.json").exists()
         if recipe.name in args.only if args.only else not done:
             make(recipe, args.work, args.updates)
-            examine(recipe.name)
+            if recipe.shipped:
+                examine(recipe.name, args.work)
 
 
-def examine(name: str) -> None:
+def examine(name: str, work: Path) -> None:
     """Measure the saved file and write the figures, and the cost of all stages, into its recipe."""
     from o1lab.make.exam import examine as measured
 
-    path = _place(name) / "recipe.json"
+    path = _place(name, work) / "recipe.json"
     notes = json.loads(path.read_text())
     notes["measured"] = measured(name)
-    notes["with all stages before"] = _whole_cost(name)
+    notes["with all stages before"] = _whole_cost(name, work)
     fresh = path.with_suffix(".tmp")
     fresh.write_text(json.dumps(notes, indent=1) + "\n")
     fresh.replace(path)
 
 
-def _whole_cost(name: str | None) -> dict:
+def _whole_cost(name: str | None, work: Path) -> dict:
     """Tokens, FLOPs and minutes from nothing to this checkpoint."""
     total = {"tokens": 0, "flops": 0.0, "minutes": 0.0}
     starts = {recipe.name: recipe.start for recipe in recipes()}
     while name:
-        notes = json.loads((_place(name) / "recipe.json").read_text())
+        notes = json.loads((_place(name, work) / "recipe.json").read_text())
         total = {key: round(value + notes[key], 1) for key, value in total.items()}
         name = starts[name]
     return total

@@ -122,9 +122,10 @@ def run(world: str, arm: str, layers: int, seed: int, updates: int = 400, progre
 
 
 def grid() -> list[tuple]:
-    """(world, arm, layers, seed): every arm on S5, direct answering alone on the running sum."""
-    pairs = [("s5", arm) for arm in ARMS] + [("sum", "direct")]
-    return [(w, a, n, s) for s in SEEDS for n in LAYERS for w, a in pairs]
+    """(world, arm, layers, seed): direct answering at every depth, the other arms at two layers."""
+    cells = [("s5", "direct", n) for n in LAYERS] + [("s5", arm, 2) for arm in ARMS[1:]]
+    cells += [("s5", "thoughts", 1), ("sum", "direct", 2)]
+    return [(*cell, seed) for seed in SEEDS for cell in cells]
 
 
 def main(argv: list[str] | None = None) -> None:

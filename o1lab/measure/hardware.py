@@ -7,14 +7,14 @@ from pathlib import Path
 
 from o1lab.lab import cores, memory
 
-SIZES = {"cpu": 1024, "cuda": 8192}  # square matrices big enough to keep each busy
-BLOCK = 4  # products timed together
+SIZES = {"cpu": 384, "cuda": 8192}  # square matrices that keep each busy
 
 
 @dataclass(frozen=True)
 class Device:
-    """A processor or a card. count: cores or cards used; memory: GB; features: of bf16 and width.
+    """A processor or a card. count: cores or cards used; memory: GB usable.
 
+    features: vector width and low-precision instructions that torch finds.
     `str(device)` is the one line that goes into a record.
     """
 
@@ -82,9 +82,10 @@ def peak_matmul(
 ) -> float:
     """Best GFLOP/s of (m, k) @ (k, n), two FLOPs a multiply-add, on torch's present threads.
 
-    dtype: "float32", "bfloat16", "float16" or "float64". shape: (m, k, n), default square and
-    large; a model's own shapes give the bound that the model has. The best of many short blocks
-    in `seconds`, so that other work on the machine lowers it least. ValueError for another dtype.
+    dtype: "float32", "bfloat16", "float16" or "float64". shape: (m, k, n), default square; a
+    model's own shapes give the bound that the model has. The best single product in `seconds`:
+    on a CPU each takes about a millisecond, so most fit between other programs' turns, but with
+    several threads a busy machine still reads low. ValueError for another dtype or device.
     """
     import torch
 
@@ -99,20 +100,19 @@ def peak_matmul(
 
 
 def _best_seconds(product, kind: str, seconds: float) -> float:
-    """Seconds of one product, in the fastest block of BLOCK; the first block only warms up."""
+    """Seconds of the fastest product; the first only warms up."""
     import torch
 
-    def block() -> float:
+    def once() -> float:
         began = time.perf_counter()
-        for _ in range(BLOCK):
-            product()
+        product()
         if kind == "cuda":
             torch.cuda.synchronize()
-        return (time.perf_counter() - began) / BLOCK
+        return time.perf_counter() - began
 
     with torch.inference_mode():
-        block()
-        best, until = block(), time.perf_counter() + seconds
+        once()
+        best, until = once(), time.perf_counter() + seconds
         while time.perf_counter() < until:
-            best = min(best, block())
+            best = min(best, once())
     return best

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 import torch
 from torch.nn import functional as F
 
+from o1lab.measure import compute
 from o1lab.model.batches import Batch
 from o1lab.model.settings import TrainConfig
 
@@ -84,17 +85,11 @@ def gradients(model, step_batches: list[Batch], config, loss=next_token_loss) ->
 
 
 def training_flops(model, step_batches: list[Batch]) -> float:
-    """FLOPs of forward and backward on the real tokens of these batches."""
+    """FLOPs of forward and backward on the real tokens of these batches.
+
+    Counts the output layer at every token, also where `next_token_loss` leaves it out.
+    """
     total = 0.0
     for batch in step_batches:
-        total += 3 * _forward_flops(model.config, batch.tokens, batch.context)
+        total += compute.training_flops(model.config, batch.tokens, batch.context)
     return total
-
-
-def _forward_flops(config, tokens: int, context: float) -> float:
-    width, layers = config.hidden_size, config.num_hidden_layers
-    heads, kv = config.num_attention_heads, config.num_key_value_heads
-    head = getattr(config, "head_dim", None) or width // heads
-    matrices = width * head * (2 * heads + 2 * kv) + 3 * width * config.intermediate_size
-    matrices = layers * matrices + width * config.vocab_size
-    return tokens * (2 * matrices + 4 * layers * heads * head * context)

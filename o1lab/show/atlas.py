@@ -48,7 +48,8 @@ def _place(name: str, question: str, here: str, there: bool) -> tuple[str, str]:
     words = tag("b", title)
     if there and not mine:
         words = tag("a", words, "", f'href="{name}.ipynb"')
-    note = tag("span", f"{'● ' if mine else ''}{state}", "font-size:85%;opacity:.85;float:right")
+    look = "font-size:85%;opacity:.85;float:right;margin-left:.8em"
+    note = tag("span", f"{'● ' if mine else ''}{state}", look)
     edge = f"2px solid {BLUE}" if mine else f"1px {'solid' if there else 'dashed'} {EDGE}"
     frame = f"border:{edge};border-radius:6px;padding:7px 11px;line-height:1.4"
     cell = tag("div", (note if state else "") + words + tag("div", escape(question)), frame)

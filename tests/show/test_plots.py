@@ -2,10 +2,8 @@
 
 import pytest
 
-from o1lab.show import widgets
 from o1lab.show.plots import bars, curve, heat, learning_curve
 from o1lab.show.theme import caption
-from o1lab.show.view import View
 
 AXES = {"x_title": "steps", "y_title": "solved"}
 LINE = ([0.9, 0.5], [0.8, 0.4], [0.95, 0.6])
@@ -39,25 +37,10 @@ def test_learning_curves_and_heat_maps():
     assert "10% to 90%" in grid.layout.meta["alt"]
 
 
-def test_headless_controls_draw_once(monkeypatch, capsys):
-    monkeypatch.setenv("O1LAB_HEADLESS", "1")
-    asked = []
-
-    def draw(value):
-        asked.append(value)
-        return View("<b>x</b>", f"value {value}")
-
-    widgets.slider(draw, [1, 2, 3], start=2)
-    widgets.dial(draw, [1, 2])
-    assert asked == [2, 1] and capsys.readouterr().out == "value 2\nvalue 1\n"
-    with pytest.raises(ValueError, match="not one of"):
-        widgets.slider(draw, [1, 2], start=9)
-
-
-def test_a_live_curve_without_a_screen_is_a_plain_figure(capsys):
-    with widgets.LiveCurve("a", "b", x_title="tokens", y_title="loss") as live:
-        live.add(1, 3.0)
-        live.add(2, 2.0)
-        live.add(2, 5.0, "b")
-    assert {t.name for t in live.figure().data} >= {"a", "b"}
-    assert "loss against tokens" in capsys.readouterr().out
+def test_several_values_of_one_run_or_several_runs_of_one_value():
+    rows = [{"tokens": i, "loss": 5 - i, "dev": 6 - i} for i in range(5)]
+    names = {t.name for t in learning_curve(rows, y=("loss", "dev")).data}
+    assert {"loss", "dev"} <= names
+    assert "seed 1" in {t.name for t in learning_curve({"seed 0": rows, "seed 1": rows}).data}
+    with pytest.raises(ValueError, match="one value a figure"):
+        learning_curve({"seed 0": rows}, y=("loss", "dev"))
