@@ -71,7 +71,7 @@ def recipes() -> list[Recipe]:
     return [
         Recipe("base-first", None, BASE, 1000, decay=0.45, shipped=False),
         Recipe("base", "base-first", BASE, 450, learning_rate=2e-3, decay=0.5),
-        _tuned("x,
+        _tuned("countdown-cot", count, 300),
         _tuned("stories-cot", story, 300),
         _tuned("countdown-direct", count_direct, 300),
         _tuned("stories-direct", story_direct, 300),

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from o1lab.lab import headless
-from o1lab.show.theme import COLOURS, CONFIG, DASHES, caption, show, theme
+from o1lab.show.theme import COLOURS, CONFIG, DASHES, show, theme
 from o1lab.show.view import in_notebook, present
 
 PAUSE = 0.2  # seconds between two redrawings of a live figure
@@ -83,10 +83,11 @@ def _show(drawn) -> None:
         present(drawn)
 
 
-def _display(widget) -> None:
+def _display(widget):
+    """Show a widget; its handle can take it away again."""
     from IPython.display import display
 
-    display(widget)
+    return display(widget, display_id=True)
 
 
 class LiveCurve:
@@ -95,8 +96,8 @@ class LiveCurve:
         with LiveCurve("loss", x_title="tokens", y_title="loss (nats)") as live:
             train(..., on_record=lambda r: live.add(r["tokens"], r["loss"]))
 
-    Headless, or where plotly has no widget, it draws one plain figure at the end. A saved
-    notebook grows by about 5 MB a live figure: use one.
+    At the end one plain figure takes its place, so that a saved notebook stays small; headless,
+    or where plotly has no widget, that is all.
     """
 
     def __init__(
@@ -105,13 +106,13 @@ class LiveCurve:
         self.lines = lines or (y_title,)
         self.points: dict[str, list[tuple[float, float]]] = {name: [] for name in self.lines}
         self.titles = {"x_title": x_title, "y_title": y_title, "title": title}
-        self.percent, self._live, self._drawn = percent, None, 0.0
+        self.percent, self._live, self._place, self._drawn = percent, None, None, 0.0
 
     def __enter__(self) -> "LiveCurve":
         if _widgets() is not None:
             self._live = _moving(self.lines, self.titles, self.percent)
         if self._live is not None:
-            _display(self._live)
+            self._place = _display(self._live)
         return self
 
     def add(self, x: float, y: float, line: str | None = None) -> None:
@@ -142,29 +143,42 @@ class LiveCurve:
         return curve(xs, series, percent=self.percent, **self.titles)
 
     def __exit__(self, *failure) -> None:
-        if not any(self.points.values()):
-            return
-        if self._live is None:
-            return _show(self.figure())
-        self._redraw()
-        present(caption(self.figure()))
+        if self._live is not None:
+            _take_away(self._live, self._place)
+            self._live = None
+        if any(self.points.values()):
+            _show(self.figure())
+
+
+def _take_away(live, place) -> None:
+    """Empty the place of a live figure and forget its state, 5 MB in a saved notebook."""
+    from IPython.display import HTML
+
+    if place is not None:
+        place.update(HTML(""))
+    live.close()
 
 
 def _moving(lines: Sequence[str], titles: dict, percent: bool):
-    """An empty FigureWidget with those lines, or None where plotly cannot make one."""
+    """An empty FigureWidget with those lines, or None where plotly cannot make one.
+
+    It is complete from the start: what is added while a browser still loads it gets lost.
+    """
     import plotly.graph_objects as go
 
+    looks = [{"color": COLOURS[i % 4], "dash": DASHES[i % 4]} for i in range(len(lines))]
+    traces = [
+        go.Scatter(x=[], y=[], name=name, mode="lines", line=look)
+        for name, look in zip(lines, looks, strict=True)
+    ]
+    layout = go.Layout(template=theme(), height=400, title_text=titles["title"])
+    layout.update(showlegend=len(lines) > 1, xaxis_title_text=titles["x_title"])
+    layout.yaxis.update(title_text=titles["y_title"])
+    if percent:
+        layout.yaxis.update(tickformat=".0%", range=[0, 1.03])
     try:
-        live = go.FigureWidget(layout={"template": theme(), "height": 400})
+        live = go.FigureWidget(traces, layout)
     except ImportError:
         return None
-    for i, name in enumerate(lines):
-        look = {"color": COLOURS[i % 4], "dash": DASHES[i % 4], "width": 2.5}
-        live.add_scatter(x=[], y=[], name=name, mode="lines", line=look)
-    live.update_layout(title_text=titles["title"], showlegend=len(lines) > 1)
-    live.update_xaxes(title_text=titles["x_title"])
-    live.update_yaxes(title_text=titles["y_title"])
-    if percent:
-        live.update_yaxes(tickformat=".0%", range=[0, 1.03])
     live._config = live._config | CONFIG
     return live

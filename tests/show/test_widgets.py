@@ -90,14 +90,18 @@ def test_a_live_curve_without_a_screen_is_a_plain_figure(capsys):
         live.add(3, 1.0, "c")
 
 
-def test_a_live_curve_moves_and_ends_complete(screen, capsys):
+def test_a_live_curve_moves_and_makes_way_for_a_plain_figure(screen, monkeypatch, capsys):
     pytest.importorskip("anywidget")
+    monkeypatch.setattr(widgets, "PAUSE", 0.0)
+    taken = []
+    monkeypatch.setattr(widgets, "_take_away", lambda live, place: taken.append(live))
     with widgets.LiveCurve("a", "b", x_title="tokens", y_title="loss") as live:
         points(live)
-    (figure,) = screen
-    assert [tuple(t.x) for t in figure.data] == [(1, 2), (2,)]
-    assert figure._config["showSendToCloud"] is False
-    assert "loss against tokens" in capsys.readouterr().out
+        (figure,) = screen
+        assert [tuple(t.x) for t in figure.data] == [(1, 2), (2,)]
+        assert figure._config["showSendToCloud"] is False
+        assert capsys.readouterr().out == "" and taken == []
+    assert taken == [figure] and "loss against tokens" in capsys.readouterr().out
 
 
 def test_a_live_curve_falls_back_where_plotly_has_no_widget(screen, monkeypatch, capsys):
