@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 
 from o1lab.make import corpus
+from o1lab.measure.hardware import describe
 from o1lab.paths import data_dir
 from o1lab.tasks import task
 
@@ -103,9 +104,10 @@ def main(argv: list[str] | None = None) -> None:
     cells = [(way, seed) for seed in SEEDS for way in WAYS]
     paths = [args.work / f"{way.replace(' ', '-')}-{seed}.json" for way, seed in cells]
     for (way, seed), path in zip(cells, paths, strict=True):
-        if not path.exists():
+        if not path.exists() or json.loads(path.read_text())["updates"] != args.updates:
             save(path, run(way, seed, args.updates))
-    record = {"command": COMMAND, "date": date.today().isoformat(), "device": "2 CPU cores"}
+    record = {"command": f"{COMMAND} --updates {args.updates}"}
+    record |= {"date": date.today().isoformat(), "device": str(describe())}
     record |= {"depths": DEPTHS, "runs": [json.loads(path.read_text()) for path in paths]}
     save(data_dir() / "results" / "arms.json", record)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from o1lab.measure.hardware import describe
 from o1lab.paths import data_dir
 from o1lab.tasks import groups
 from o1lab.tasks.groups import ARMS, ASK, FIRST_MOVE, LONGEST, MOVES, rows_of, words
@@ -141,7 +142,7 @@ def main(argv: list[str] | None = None) -> None:
 
     for cell in tqdm(grid()[part::parts], unit="run"):
         path = args.work / ("-".join(map(str, cell)) + ".json")
-        if not path.exists():
+        if not path.exists() or json.loads(path.read_text())["updates"] != args.updates:
             fresh = path.with_suffix(".tmp")
             fresh.write_text(json.dumps(run(*cell, updates=args.updates)))
             os.replace(fresh, path)
@@ -154,7 +155,10 @@ def write(work: Path) -> None:
     if not all(path.exists() for path in cells):
         return
     runs = [json.loads(path.read_text()) for path in cells]
-    record = {"command": COMMAND, "date": date.today().isoformat(), "device": "2 CPU cores"}
+    if len({run["updates"] for run in runs}) > 1:
+        return
+    record = {"command": f"{COMMAND} --updates {runs[0]['updates']}"}
+    record |= {"date": date.today().isoformat(), "device": str(describe())}
     path = data_dir() / "results" / "serial.json"
     path.parent.mkdir(exist_ok=True)
     fresh = path.with_suffix(".tmp")
