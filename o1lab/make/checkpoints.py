@@ -69,8 +69,9 @@ def recipes() -> list[Recipe]:
         *PRACTICE,
     )
     return [
-        Recipe("base-first", None, BASE, 1000, decay=0.45, shipped=False),
-        Recipe("base", "base-first", BASE, 450, learning_rate=2e-3, decay=0.5),
+        Recipe("base-1", None, BASE, 1000, decay=0.45, shipped=False),
+        Recipe("base-2", "base-1", BASE, 450, learning_rate=2e-3, decay=0.5, shipped=False),
+        Recipe("base", "base-2", BASE, 300, decay=0.5),
         _tuned("countdown-cot", count, 300),
         _tuned("stories-cot", story, 300),
         _tuned("countdown-direct", count_direct, 300),
