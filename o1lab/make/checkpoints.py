@@ -71,7 +71,8 @@ def recipes() -> list[Recipe]:
     return [
         Recipe("base-1", None, BASE, 1000, decay=0.45, shipped=False),
         Recipe("base-2", "base-1", BASE, 450, learning_rate=2e-3, decay=0.5, shipped=False),
-        Recipe("base", "base-2", BASE, 250, learning_rate=1.5e-3, decay=0.6),
+        Recipe("base-3", "base-2", BASE, 250, learning_rate=1.5e-3, decay=0.6, shipped=False),
+        Recipe("base", "base-3", BASE, 120, learning_rate=8e-4, decay=0.8),
         _tuned("countdown-cot", count, 300),
         _tuned("stories-cot", story, 300),
         _tuned("countdown-direct", count_direct, 300),
