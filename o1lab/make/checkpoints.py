@@ -50,7 +50,7 @@ class Recipe:
 
 
 def _tuned(name: str, mixture: tuple, updates: int) -> Recipe:
-    return Recipe(name, "base", mixture, updates, learning_rate=1.5e-3)
+    return Recipe(name, "base", mixture, updates, learning_rate=2.5e-3, decay=0.3)
 
 
 def recipes() -> list[Recipe]:
@@ -73,10 +73,10 @@ def recipes() -> list[Recipe]:
         Recipe("base-2", "base-1", BASE, 450, learning_rate=2e-3, decay=0.5, shipped=False),
         Recipe("base-3", "base-2", BASE, 250, learning_rate=1.5e-3, decay=0.6, shipped=False),
         Recipe("base", "base-3", BASE, 120, learning_rate=8e-4, decay=0.8),
-        _tuned("countdown-cot", count, 300),
-        _tuned("stories-cot", story, 300),
-        _tuned("countdown-direct", count_direct, 300),
-        _tuned("stories-direct", story_direct, 300),
+        _tuned("countdown-cot", count, 1000),
+        _tuned("stories-cot", story, 1400),
+        _tuned("countdown-direct", count_direct, 1000),
+        _tuned("stories-direct", story_direct, 1400),
     ]
 
 
