@@ -132,7 +132,7 @@ def examine(name: str) -> dict:
         for known in ("stories", "countdown") if name == "base" else (world,):
             task, level = lesson(known)
             out[f"facts in {known} traces"] = fact_probability(policy, task, level)
-    levels = [3, 4] if world == "countdown" else list(range(1, 11))
+    levels = [3, 4] if world == "countdown" else list(range(2, 11))
     if kind == "cot":
         out["lesson"] = solve_rates(policy, world, None, 200, 64)
         out["by difficulty"] = [solve_rates(policy, world, d, 100, 8) for d in levels]

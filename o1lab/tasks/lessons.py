@@ -8,6 +8,8 @@ from o1lab.tasks.base import Problem, Task
 from o1lab.tasks.countdown import Countdown
 from o1lab.tasks.stories import Stories
 
+PATIENCE = 300  # repeats in a row after which a split counts as exhausted
+
 
 def lesson(world: str) -> tuple[Task, int]:
     """(task, difficulty) of a world's lessons; ValueError with the names there are."""
@@ -22,12 +24,18 @@ def lesson(world: str) -> tuple[Task, int]:
 def exam(world: str, count: int, difficulty: int | None = None, seed: int = 0) -> list[Problem]:
     """`count` distinct held-out test problems at the lesson's difficulty, or at another.
 
-    The same seed gives the same problems, and fewer are the first of more.
+    The same seed gives the same problems, and fewer are the first of more. ValueError when the
+    test split has not that many (single facts are few).
     """
     task, usual = lesson(world)
     rng = random.Random(f"exam {world} {difficulty or usual} {seed}")
     found: dict[str, Problem] = {}
+    repeats = 0
     while len(found) < count:
         problem = task.problem(rng, difficulty or usual, "test")
-        found.setdefault(task.canonical(problem), problem)
+        form = task.canonical(problem)
+        repeats = repeats + 1 if form in found else 0
+        found.setdefault(form, problem)
+        if repeats > PATIENCE:
+            raise ValueError(f"only {len(found)} test problems found of {count}: ask for fewer")
     return list(found.values())
