@@ -6,13 +6,13 @@ the weights with what the *saved* file can do.
 
 import argparse
 import json
-import time
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
 from o1lab.make import corpus
 from o1lab.make.corpus import HARD
+from o1lab.measure.hardware import describe
 from o1lab.paths import data_dir
 from o1lab.tasks import task
 
@@ -88,9 +88,9 @@ def make(recipe: Recipe, work: Path, updates: int | None = None) -> Path:
     from o1lab.model.train import TrainConfig, train
 
     if recipe.start:
-        model = load(_place(recipe.start, work)).model
+        start = load(_place(recipe.start, work))
     else:
-        model = tiny_policy(recipe.size, recipe.seed)
+        start = Policy(tiny_policy(recipe.size, recipe.seed), build_tokenizer())
     config = TrainConfig(
         steps=updates or recipe.updates,
         learning_rate=recipe.learning_rate,
@@ -99,12 +99,11 @@ def make(recipe: Recipe, work: Path, updates: int | None = None) -> Path:
         seed=recipe.seed,
     )
     examples = corpus.stream(recipe.mixture, recipe.tokens, recipe.seed)
-    began = time.time()
-    record = train(model, examples, config, work / recipe.name)
-    notes = _notes(recipe, config, record, began)
+    record = train(start.model, examples, config, work / recipe.name)
+    notes = _notes(recipe, config, record, start.recipe)
     target = _place(recipe.name, work)
     target.parent.mkdir(parents=True, exist_ok=True)
-    save(Policy(model, build_tokenizer(), recipe.name, notes), target)
+    save(Policy(start.model, build_tokenizer(), recipe.name, notes), target)
     return target
 
 
@@ -114,17 +113,23 @@ def _place(name: str, work: Path) -> Path:
     return (data_dir() / "checkpoints" if shipped else work / "stages") / name
 
 
-def _notes(recipe: Recipe, config, record, began: float) -> dict:
-    """The recipe as it is recorded beside the weights."""
+def _notes(recipe: Recipe, config, record, before: dict) -> dict:
+    """The recipe and its cost as they are recorded beside the weights; minutes are of training.
+
+    total: the cost with all stages before, `before` being the notes of the start.
+    """
     shown = {k: v for k, v in asdict(recipe).items() if k != "mixture"}
     shown["mixture"] = [[maker.__name__, share] for maker, share in recipe.mixture]
+    minutes = round(record.seconds / 60, 1)
+    cost = {"tokens": record.tokens, "flops": record.flops, "minutes": minutes}
+    earlier = before.get("total", {})
     return {
         "recipe": shown | {"updates": config.steps},
         "command": f"make checkpoints ONLY={recipe.name}",
         "date": date.today().isoformat(),
-        "minutes": round((time.time() - began) / 60, 1),
-        "tokens": record.tokens,
-        "flops": record.flops,
+        "device": str(describe()),
+        **cost,
+        "total": {key: round(value + earlier.get(key, 0), 1) for key, value in cost.items()},
     }
 
 
@@ -144,24 +149,11 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def examine(name: str, work: Path) -> None:
-    """Measure the saved file and write the figures, and the cost of all stages, into its recipe."""
+    """Measure the saved file and write the figures into its recipe."""
     from o1lab.make.exam import examine as measured
 
     path = _place(name, work) / "recipe.json"
-    notes = json.loads(path.read_text())
-    notes["measured"] = measured(name)
-    notes["with all stages before"] = _whole_cost(name, work)
+    notes = json.loads(path.read_text()) | {"measured": measured(name)}
     fresh = path.with_suffix(".tmp")
     fresh.write_text(json.dumps(notes, indent=1) + "\n")
     fresh.replace(path)
-
-
-def _whole_cost(name: str | None, work: Path) -> dict:
-    """Tokens, FLOPs and minutes from nothing to this checkpoint."""
-    total = {"tokens": 0, "flops": 0.0, "minutes": 0.0}
-    starts = {recipe.name: recipe.start for recipe in recipes()}
-    while name:
-        notes = json.loads((_place(name, work) / "recipe.json").read_text())
-        total = {key: round(value + notes[key], 1) for key, value in total.items()}
-        name = starts[name]
-    return total
