@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,10 +43,25 @@ def load(name: str | Path, device: str = "cpu") -> Policy:
         raise ValueError(f"no checkpoint {str(name)!r}: shipped are {', '.join(shipped())}")
     where = str(source) if source.exists() else str(name)
     dtype = torch.float32 if device == "cpu" else torch.bfloat16
-    model = AutoModelForCausalLM.from_pretrained(where, dtype=dtype).to(device).eval()
+    with _no_bars():
+        model = AutoModelForCausalLM.from_pretrained(where, dtype=dtype).to(device).eval()
     recipe = source / "recipe.json"
     facts = json.loads(recipe.read_text()) if recipe.exists() else {}
     return Policy(model, AutoTokenizer.from_pretrained(where), str(name), facts)
+
+
+@contextmanager
+def _no_bars():
+    """Without transformers' progress bars: a tiny model is there before one can be read."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def save(policy: Policy, path: Path) -> None:

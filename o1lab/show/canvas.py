@@ -191,7 +191,7 @@ def _place_labels(on: Canvas) -> int:
             yanchor="middle", align="left", showarrow=False, text="<br>".join(lines),
             font={"color": colour, "size": 14, "weight": 700},
         )  # fmt: skip
-    return 24 + round(8.4 * max((len(line) for w in words for line in w), default=0))
+    return 24 + round(9.2 * max((len(line) for w in words for line in w), default=0))
 
 
 def explain(on: Canvas, kind: str, x: list, lines, drawn, y_title: str, rows: bool = True) -> None:
