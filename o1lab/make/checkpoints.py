@@ -74,7 +74,8 @@ def recipes() -> list[Recipe]:
         Recipe("base-3", "base-2", BASE, 250, learning_rate=1.5e-3, decay=0.6, shipped=False),
         Recipe("base", "base-3", BASE, 120, learning_rate=8e-4, decay=0.8),
         _tuned("countdown-cot", count, 1000),
-        _tuned("stories-cot", story, 1400),
+        Recipe("stories-cot-1", "base", story, 1400, 16_384, 2.5e-3, decay=0.3, shipped=False),
+        Recipe("stories-cot", "stories-cot-1", story, 2000, 16_384, 2.5e-3, decay=0.35),
         _tuned("countdown-direct", count_direct, 1000),
         _tuned("stories-direct", story_direct, 1400),
     ]

@@ -21,6 +21,7 @@ from o1lab.model.updates import (
     hidden_states,
     make_optimizer,
     next_token_loss,
+    plain_attention,
     training_flops,
     update,
 )
@@ -83,7 +84,8 @@ def train(
     was_training = model.training
     try:
         model.train()
-        _loop(model, optimizer, examples, config, loss, run, hooks, progress, prefetch)
+        with plain_attention(model):
+            _loop(model, optimizer, examples, config, loss, run, hooks, progress, prefetch)
     finally:
         model.train(was_training)
     return TrainRecord(run.step, run.tokens, run.flops, run.seconds, records, run.snapshots)
