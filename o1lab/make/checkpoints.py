@@ -26,6 +26,8 @@ BASE = (  # two thirds of its tokens are drills: facts must be certain before re
     (corpus.noisy_story, 5),
     (corpus.noisy_countdown, 8),
 )
+ECHOES = ((corpus.echo, 40), (corpus.drill, 24), *BASE[1:])  # first to look up a word, then who
+FINDS = ((corpus.echo, 10), (corpus.look_ups, 40), (corpus.drill, 16), *BASE[1:])
 PRACTICE = ((corpus.drill, 1), (corpus.story_of_facts, 1), (corpus.countdown_of_facts, 1))
 
 
@@ -46,39 +48,33 @@ class Recipe:
     size: str = "m"
     seed: int = 0
     decay: float = 0.2
+    optimizer: str = "adamw"
     shipped: bool = True
 
 
-def _tuned(name: str, mixture: tuple, updates: int) -> Recipe:
-    return Recipe(name, "base", mixture, updates, learning_rate=2.5e-3, decay=0.3)
+def _tuned(name: str, start: str, mixture: tuple, updates: int, **changes) -> Recipe:
+    """Tuning steps are small and many: who has what in a story is learned by updates."""
+    return Recipe(name, start, mixture, updates, 4096, 4e-3, optimizer="muon", **changes)
 
 
 def recipes() -> list[Recipe]:
     """Every shipped checkpoint, in the order in which they are made."""
     stories, countdown = task("stories"), task("countdown")
-    story = ((corpus.thought(stories, STORY_LEVELS), 27), *PRACTICE)
-    story_direct = ((corpus.at_once(stories, STORY_LEVELS), 27), *PRACTICE)
-    count = (
-        (corpus.thought(countdown, COUNT_LEVELS), 12),
-        (corpus.thought(HARD, HARD_LEVELS), 15),
-        *PRACTICE,
-    )
-    count_direct = (
-        (corpus.at_once(countdown, COUNT_LEVELS), 12),
-        (corpus.at_once(HARD, HARD_LEVELS), 15),
-        *PRACTICE,
-    )
-    return [
+    out = [
         Recipe("base-1", None, BASE, 1000, decay=0.45, shipped=False),
         Recipe("base-2", "base-1", BASE, 450, learning_rate=2e-3, decay=0.5, shipped=False),
         Recipe("base-3", "base-2", BASE, 250, learning_rate=1.5e-3, decay=0.6, shipped=False),
-        Recipe("base", "base-3", BASE, 120, learning_rate=8e-4, decay=0.8),
-        _tuned("countdown-cot", count, 1000),
-        Recipe("stories-cot-1", "base", story, 1400, 16_384, 2.5e-3, decay=0.3, shipped=False),
-        Recipe("stories-cot", "stories-cot-1", story, 2000, 16_384, 2.5e-3, decay=0.35),
-        _tuned("countdown-direct", count_direct, 1000),
-        _tuned("stories-direct", story_direct, 1400),
+        Recipe("base-4", "base-3", BASE, 120, learning_rate=8e-4, decay=0.8, shipped=False),
+        _tuned("base-5", "base-4", ECHOES, 500, decay=0.1, shipped=False),
+        _tuned("base-6", "base-5", FINDS, 800, decay=0.1, shipped=False),
+        _tuned("base", "base-6", (*BASE, (corpus.echo, 6), (corpus.look_ups, 12)), 700, decay=0.8),
     ]
+    for kind, way in (("cot", corpus.thought), ("direct", corpus.at_once)):
+        told = ((way(stories, STORY_LEVELS), 27), *PRACTICE)
+        count = ((way(countdown, COUNT_LEVELS), 12), (way(HARD, HARD_LEVELS), 15), *PRACTICE)
+        out.append(_tuned(f"stories-{kind}", "base", told, 2000, decay=0.4))
+        out.append(_tuned(f"countdown-{kind}", "base", count, 1600, decay=0.4))
+    return out
 
 
 def make(recipe: Recipe, work: Path, updates: int | None = None) -> Path:
@@ -96,6 +92,7 @@ def make(recipe: Recipe, work: Path, updates: int | None = None) -> Path:
         steps=updates or recipe.updates,
         learning_rate=recipe.learning_rate,
         decay=recipe.decay,
+        optimizer=recipe.optimizer,
         keep_at=(0.125, 0.25, 0.5),
         seed=recipe.seed,
     )

@@ -13,20 +13,25 @@ from o1lab.tasks import task
 from o1lab.tasks.base import write_completion
 from o1lab.tasks.countdown import Countdown
 from o1lab.tasks.countdown_splits import is_reserved
-from o1lab.tasks.story_text import NAMES
-from o1lab.tasks.story_world import apply
+from o1lab.tasks.story_text import FORMS, NAMES, THINGS
+from o1lab.tasks.story_world import FACTOR, OPERATOR, apply
 
 HARD = Countdown(max_p=0.05)
 FULL, NOTHING = 1.0, 0.0
+ECHOED = [*NAMES, *THINGS, *map(str, range(100))]
 
 
 @dataclass(frozen=True)
 class Doc:
-    """A document: text read (no loss), text written (loss), and whether only results count."""
+    """A document: text read (no loss), text written (loss), and whether only results count.
+
+    places: for each written line the places of its tokens that count, if not all do.
+    """
 
     read: str
     written: str
     results_only: bool = False
+    places: tuple[tuple[int, ...], ...] = ()
 
 
 def facts() -> list[tuple[int, str, int, int]]:
@@ -71,6 +76,50 @@ def countdown_of_facts(rng: random.Random) -> Doc:
         rest = [str(rng.randint(1, 99)) for _ in range(left)]
         steps.append(f"{a} {op} {b} = {c} left {' '.join([*rest, str(c)])}")
     return Doc(read, write_completion(steps, str(c)), results_only=True)
+
+
+def echo(rng: random.Random) -> Doc:
+    """Names, numbers and things in random order, read once and written three times over.
+
+    Nothing in it can be known, only looked up: it teaches to find what stood after the same word
+    before (induction heads, Olsson et al. 2022), without which "how many has Kim?" is a guess.
+    """
+    words = rng.sample(ECHOED, rng.randint(8, 30))
+    return Doc(" ".join(words), " " + " ".join(words * 3))
+
+
+def look_ups(rng: random.Random) -> Doc:
+    """People and their numbers, then steps about anyone: who has what, and who says so.
+
+    A step is true of the story (its operator, operands and values count) or takes someone's
+    number for any sum (only that number and the result count). No step needs a plan.
+    """
+    people = rng.sample(NAMES, rng.randint(3, 5))
+    held = {x: rng.randint(4, 60) for x in people[: rng.randint(2, 3)]}
+    told = {x: _a_step(rng, held) for x in people if x not in held}
+    thing = rng.choice(THINGS)
+    text = [rng.choice(FORMS["given"]).format(x=x, c=c, t=thing) for x, c in held.items()]
+    for x, (form, _, a, c) in told.items():
+        text.append(rng.choice(FORMS[form]).format(x=x, a=a, c=c, t=thing))
+    rng.shuffle(text)
+    text.append(rng.choice(FORMS["question"]).format(x=rng.choice(people), t=thing))
+    lines, places = [], []
+    for _ in range(8):
+        x = rng.choice(people)
+        _, op, a, c = told.get(x) or _a_step(rng, held)
+        lines.append(f"{x} = {a} {op} {c} = {held[a]} {op} {c} = {apply(op, held[a], c)}")
+        places.append((2, 3, 4, 6, 10) if x in told else (6, 10))
+    written = write_completion(lines, lines[-1].split()[-1])
+    return Doc(" ".join(text) + "\n", written, places=tuple(places))
+
+
+def _a_step(rng: random.Random, held: dict[str, int]) -> tuple[str, str, str, int]:
+    """(form, operator, person, number) of a relation whose result stays in 0..99."""
+    while True:
+        form, a = rng.choice(("more", "fewer", "twice", "triple", "half")), rng.choice([*held])
+        c = FACTOR.get(form) or (3 if form == "triple" else rng.randint(2, 25))
+        if apply(OPERATOR[form], held[a], c) is not None:
+            return form, OPERATOR[form], a, c
 
 
 def noisy_story(rng: random.Random) -> Doc:
@@ -158,6 +207,8 @@ def encode(docs: list[Doc]) -> list[Example]:
     out = []
     for doc, read, written in zip(docs, reads, writes, strict=True):
         weight = _weights(written.tokens, doc.results_only)
+        if doc.places:
+            weight = _at_places(written.tokens, doc.places)
         out.append(Example(read.ids + written.ids, [NOTHING] * len(read.ids) + weight))
     return out
 
@@ -172,6 +223,17 @@ def _weights(tokens: list[str], results_only: bool) -> list[float]:
         for i in range(len(tokens))
     ]  # fmt: skip
     return [FULL if end else NOTHING for end in ends]
+
+
+def _at_places(tokens: list[str], places: tuple[tuple[int, ...], ...]) -> list[float]:
+    """Full weight at the given places of each line of thought."""
+    weight = [NOTHING] * len(tokens)
+    start = tokens.index("\n") + 1
+    for wanted in places:
+        for place in wanted:
+            weight[start + place] = FULL
+        start = tokens.index("\n", start) + 1
+    return weight
 
 
 def stream(mixture: tuple, tokens: int, seed: int) -> Callable[[int], list[Example]]:

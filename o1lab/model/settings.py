@@ -14,6 +14,8 @@ class TrainConfig:
     for (it would be reached one step after the last).
     tokens_per_batch: padded tokens in a micro-batch; changes speed and memory, not the result.
     bf16: True, False or "auto" (where the processor multiplies bfloat16 in hardware).
+    optimizer: "adamw", or "muon" for the inner matrices (AdamW for the rest), which needs far fewer
+        tokens to learn who has what in a story.
     keep_at: where snapshots are kept; numbers up to 1 are shares of `steps`, larger ones FLOPs.
 
     ValueError for a setting that no run can have.
@@ -28,6 +30,7 @@ class TrainConfig:
     betas: tuple[float, float] = (0.9, 0.95)
     eps: float = 1e-8
     clip_norm: float = 1.0
+    optimizer: str = "adamw"
     tokens_per_batch: int = 4096
     bf16: bool | str = "auto"
     seed: int = 0
@@ -47,6 +50,8 @@ class TrainConfig:
                 raise ValueError(f"{name} is {getattr(self, name)}: it is a share, 0 to 1")
         if not all(mark > 0 for mark in self.keep_at):
             raise ValueError(f"keep_at {self.keep_at}: shares of the steps or FLOPs, above 0")
+        if self.optimizer not in ("adamw", "muon"):
+            raise ValueError(f'optimizer is {self.optimizer!r}: choose "adamw" or "muon"')
         if self.bf16 not in (True, False, "auto"):
             raise ValueError(f'bf16 is {self.bf16!r}: choose True, False or "auto"')
 

@@ -1,4 +1,4 @@
-"""The one training loop: AdamW, a stable schedule, exact resume. Leaves out the data and the loss
+"""The one training loop: a stable schedule, exact resume. Leaves out the data and the loss
 
 of later lessons: `examples` is any pure function of the step, `loss` any function of a batch.
 """
@@ -15,11 +15,11 @@ import torch
 
 from o1lab.model import training_state as state
 from o1lab.model.batches import Example, batches
+from o1lab.model.optimizers import make_optimizer
 from o1lab.model.settings import FREE, TrainConfig, learning_rate, marks_passed
 from o1lab.model.updates import (
     bf16_here,
     hidden_states,
-    make_optimizer,
     next_token_loss,
     plain_attention,
     training_flops,

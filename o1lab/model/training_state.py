@@ -1,6 +1,6 @@
 """What a training run leaves on disk, and how it is found again. Leaves out the loop itself.
 
-One safetensors file holds weights, AdamW moments and the counters, so it is replaced whole: a
+One safetensors file holds weights, moments and the counters, so it is replaced whole: a
 process killed at any moment leaves either the old file or the new one.
 """
 
@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 from o1lab.model.batches import Example
 
 STATE, METRICS = "state.safetensors", "metrics.jsonl"
+MOMENTS = ("step", "exp_avg", "exp_avg_sq", "momentum_buffer")  # of AdamW and Muon
 
 
 def prepare(folder: Path, model, snapshots: int = 0) -> None:
@@ -122,7 +123,7 @@ def load_state(folder: Path, model, optimizer) -> None:
             parameter.copy_(tensors[f"weight.{name}"])
             state = {
                 key: tensors[f"{key}.{name}"].to(parameter.device)
-                for key in ("step", "exp_avg", "exp_avg_sq")
+                for key in MOMENTS
                 if f"{key}.{name}" in tensors
             }
             if state:

@@ -1,4 +1,4 @@
-"""One optimiser step: the loss, AdamW, gradient clipping, FLOPs. Leaves out the loop (`train`)."""
+"""One optimiser step: the loss, gradient clipping, FLOPs. Leaves out the loop (`train`)."""
 
 import math
 from collections.abc import Callable
@@ -9,7 +9,6 @@ from torch.nn import functional as F
 
 from o1lab.measure import compute
 from o1lab.model.batches import Batch
-from o1lab.model.settings import TrainConfig
 
 
 def hidden_states(model, ids: torch.Tensor) -> torch.Tensor:
@@ -59,19 +58,6 @@ def bf16_here(setting: bool | str, device: str = "cpu") -> bool:
     if device != "cpu":
         return False
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-
-
-def make_optimizer(model, config: TrainConfig) -> torch.optim.AdamW:
-    """AdamW on float32 weights; only matrices decay (Loshchilov & Hutter 2019)."""
-    trained = [p for p in model.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in trained if p.dim() > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in trained if p.dim() < 2], "weight_decay": 0.0},
-    ]
-    groups = [group for group in groups if group["params"]]
-    return torch.optim.AdamW(
-        groups, lr=config.learning_rate, betas=config.betas, eps=config.eps, fused=True
-    )
 
 
 def update(model, optimizer, step_batches, config, loss=next_token_loss) -> tuple[float, float]:

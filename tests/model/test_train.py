@@ -133,6 +133,28 @@ def test_only_matrices_decay():
     assert {p.dim() for p in groups[1]["params"]} == {1} and groups[1]["weight_decay"] == 0
 
 
+def test_muon_moves_the_inner_matrices_only_and_resumes(tmp_path):
+    model, config = tiny.model(), tiny.config(optimizer="muon")
+    muon, adamw = make_optimizer(model, config).parts
+    moved = {id(p) for group in muon.param_groups for p in group["params"]}
+    rest = {id(p) for group in adamw.param_groups for p in group["params"]}
+    assert moved | rest == {id(p) for p in model.parameters()} and not moved & rest
+    assert id(model.get_input_embeddings().weight) in rest
+    assert id(model.model.layers[0].self_attn.q_proj.weight) in moved
+    whole = weights(run(steps=12, optimizer="muon")[0])
+
+    def killed(step):
+        if step == 7:
+            raise KeyboardInterrupt
+        return tiny.examples(step)
+
+    changes = {"steps": 12, "optimizer": "muon", "save_every": 3}
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, data=killed, extra={"prefetch": False}, **changes)
+    resumed = run(tmp_path, extra={"prefetch": False}, **changes)[0]
+    assert same(whole, weights(resumed))
+
+
 def test_flops_are_about_six_for_each_weight_and_token():
     model = tiny.model()
     (batch,) = batches([Example([1, 2])], 100)
