@@ -22,6 +22,8 @@ MAKERS = {
     "drill": corpus.drill,
     "story of facts": corpus.story_of_facts,
     "countdown of facts": corpus.countdown_of_facts,
+    "echo": corpus.echo,
+    "look ups": corpus.look_ups,
     "noisy story": corpus.noisy_story,
     "noisy countdown": corpus.noisy_countdown,
     "filler in stories": corpus.filler(STORIES, STORY_LEVELS),
@@ -67,7 +69,7 @@ def test_every_sum_is_right(name):
         for a, op, b, c in SUM.findall(doc.written):
             assert apply(op, int(a), int(b)) == int(c), doc
             found += 1
-    assert found or name.startswith(("at once", "filler"))
+    assert found or name.startswith(("at once", "filler", "echo"))
 
 
 @pytest.mark.parametrize("name", THOUGHTS)
@@ -181,6 +183,26 @@ def test_practice_trains_no_operand():
     named = Doc("x\n", "<think>\nBob = Ann + 7 = 12 + 7 = 19\n</think>\n19", results_only=True)
     (example,) = encode([named])
     assert [i for i, w in enumerate(example.weight) if w] == [example.ids.index(13 + 19)]
+
+
+def test_an_echo_holds_nothing_that_was_not_read():
+    for doc in docs("echo"):
+        words = doc.read.split()
+        assert doc.written.split() == words * 3 and len(set(words)) == len(words)
+
+
+def test_look_ups_count_only_what_the_story_tells():
+    """Every trained number or mark of a line can be found in the text or worked out from it."""
+    for doc, example in zip(docs("look ups"), encode(docs("look ups")), strict=True):
+        owned = re.findall(r"(?:There are )?[^.]*\.", doc.read)
+        for line, places in zip(doc.written.splitlines()[1:], doc.places, strict=False):
+            words = line.split()
+            assert words[6] in doc.read.replace(".", " ").split()
+            if len(places) > 2:
+                (told,) = [s for s in owned if words[0] in s]
+                assert words[2] in told and (words[3] in "*/" or words[4] in told.split())
+        trained = sum(map(bool, example.weight))
+        assert trained == sum(map(len, doc.places))
 
 
 def test_filler_is_as_long_as_the_thoughts():
