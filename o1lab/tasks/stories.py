@@ -212,7 +212,7 @@ class _Reader:
         at = self._node(part)
         if at is None:
             self._take(part["x"], result)
-            return Verdict(False, "wrong operand", f"the story never makes {_claim(part)}")
+            return Verdict(False, "wrong operand", f"the story never makes {_claim(part)} here")
         verdict = self._judge(at, part, result)
         self.written[at] = result
         return verdict
@@ -259,7 +259,8 @@ class _Reader:
                 return wrong
         true = said[0] if node.op == "=" else apply(node.op, *said)
         if result != true:
-            return Verdict(False, "arithmetic", f"{_sum(part)} is {true}, not {result}")
+            right = "no whole number from 0 to 99" if true is None else f"{true}, not {result}"
+            return Verdict(False, "arithmetic", f"{_sum(part)} is {right}")
         if at not in self.needed:
             return Verdict(False, "irrelevant", f"true, but the question needs no such {part['x']}")
         return Verdict(True)
