@@ -148,15 +148,21 @@ def step_values(completer: Completer, rollouts: Sequence[Rollout]) -> StepValues
 
     A prefix ends just past its step, so that of the last step leaves only the answer to write.
     """
-    places: dict[tuple, int] = {}
-    firsts, rows = [], []
-    for rollout in rollouts:
-        row = []
-        for end in rollout.step_ends:
-            key = (*rollout.prompt_ids, -1, *rollout.ids[:end])
-            if key not in places:
-                places[key] = len(firsts)
-                firsts.append((rollout, end))
-            row.append(places[key])
-        rows.append(row)
+    places = [(rollout, end) for rollout in rollouts for end in rollout.step_ends]
+    firsts, found = distinct(places)
+    owned = iter(found)
+    rows = [[next(owned) for _ in rollout.step_ends] for rollout in rollouts]
     return StepValues(completer(firsts) if firsts else [], rows, completer.n)
+
+
+def distinct(places: Sequence[tuple[Rollout, int]]) -> tuple[list[tuple[Rollout, int]], list[int]]:
+    """(the places that differ in prompt or prefix, for each place given which of those it is)."""
+    known: dict[tuple, int] = {}
+    firsts, which = [], []
+    for rollout, end in places:
+        key = (*rollout.prompt_ids, -1, *rollout.ids[:end])
+        if key not in known:
+            known[key] = len(firsts)
+            firsts.append((rollout, end))
+        which.append(known[key])
+    return firsts, which

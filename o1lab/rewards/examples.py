@@ -35,7 +35,9 @@ def step_examples(
 ) -> LabelledText:
     """PRM examples: the label of a step sits on the last token of its separator.
 
-    balanced: see `_text`. context: the most tokens of an example, prompt included.
+    balanced: right and wrong weigh the same over the whole set (`class_weights`), which tells
+    them better apart but leaves the scores uncalibrated: they are those of a world in which half
+    of the steps are right. context: the most tokens of an example, prompt included.
     ValueError for labels that do not fit the rollouts.
     """
     check_labels(labels, rollouts)
@@ -81,11 +83,7 @@ def _at_tokens(rollout: Rollout, label: float, on: str) -> Placed:
 
 
 def _text(rollouts, placed: list[Placed], lost: Counter, balanced, context) -> LabelledText:
-    """Examples of these labels, each cut after its last one; rollouts without a label are left out.
-
-    balanced: both classes weigh the same over the whole set. The scores are then those of a
-    world in which half of the steps are right: better told apart, but not calibrated.
-    """
+    """Examples of these labels, each cut after its last one; rollouts without any are left out."""
     if context:
         lost["cut off"] = sum(at >= context for row in placed for at, _ in row)
         placed = [[(at, y) for at, y in row if at < context] for row in placed]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from o1lab.measure.compute import Ledger
 from o1lab.model.rollouts import Rollout
 from o1lab.rewards.base import ExactScorer, score
-from o1lab.rewards.completions import Completer, StepValues, is_right, step_values
+from o1lab.rewards.completions import Completer, StepValues, distinct, is_right, step_values
 from o1lab.rewards.fixed import asked, uniform
 
 AFTER = ("negative", "masked", "kept")
@@ -103,24 +103,27 @@ def omega_labels(completer: Completer, rollouts: Sequence[Rollout], after: str) 
     A prefix counts as right if any of its completions is. That fails only after the first
     error, so a trace of T steps takes about log2(T + 1) prefixes where Monte-Carlo takes T.
     A trace with the right answer is its own proof: all its steps are 1, for nothing. All open
-    searches take their next prefix in one batch. The beginning is taken to be solvable, and a
-    wrong answer after right steps is possible.
+    searches take their next prefix in one batch, equal prefixes once. The beginning is taken to
+    be solvable; a wrong answer after right steps is possible.
 
     after: "negative" or "masked"; nothing is known of later steps, so "kept" is a ValueError.
     """
     if after not in ("negative", "masked"):
         raise ValueError(f'after {after!r}: this search knows "negative" or "masked" only')
     lows, highs = _bounds(completer, rollouts)
-    ledger, asked_for = Ledger(), 0
+    ledger, prefixes = Ledger(), 0
     while still := [i for i in range(len(rollouts)) if highs[i] - lows[i] > 1]:
-        middles = {i: (lows[i] + highs[i]) // 2 for i in still}
-        places = [(rollouts[i], rollouts[i].step_ends[m - 1]) for i, m in middles.items()]
-        for (i, middle), found in zip(middles.items(), completer(places), strict=True):
-            (lows if any(found.right) else highs)[i] = middle
-            ledger += found.ledger(completer.n)
-            asked_for += completer.n
+        middles = [(lows[i] + highs[i]) // 2 for i in still]
+        pairs = zip(still, middles, strict=True)
+        firsts, which = distinct([(rollouts[i], rollouts[i].step_ends[m - 1]) for i, m in pairs])
+        found = completer(firsts)
+        for i, middle, at in zip(still, middles, which, strict=True):
+            (lows if any(found[at].right) else highs)[i] = middle
+        ledger = sum((one.ledger(completer.n) for one in found), ledger)
+        prefixes += len(found)
     rows = [_one_error(len(r.step_ends), low, after) for r, low in zip(rollouts, lows, strict=True)]
-    return Labels(f"OmegaPRM, n = {completer.n}, then {after}", rows, ledger, asked_for)
+    name = f"OmegaPRM, n = {completer.n}, then {after}"
+    return Labels(name, rows, ledger, prefixes * completer.n)
 
 
 def _bounds(completer: Completer, rollouts: Sequence[Rollout]) -> tuple[list[int], list[int]]:

@@ -18,14 +18,15 @@ from o1lab.model.rollouts import Rollout
 from o1lab.model.settings import TrainConfig
 from o1lab.model.train import train
 from o1lab.model.updates import hidden_states
+from o1lab.rewards.completions import is_right
 from o1lab.rewards.examples import LabelledText, epochs, outcome_examples, step_examples
 from o1lab.rewards.labels import Labels
 from o1lab.rewards.scoring import KINDS, RewardModel, margin
 from o1lab.tasks.base import Task
 
 __all__ = [
-    "ORM", "PRM", "Recipe", "RewardModel", "label_loss", "load_reward_model", "save",
-    "token_classifier", "train_orm", "train_prm",
+    "ORM", "PRM", "Recipe", "RewardModel", "label_loss", "load_reward_model", "outcomes",
+    "save", "token_classifier", "train_orm", "train_prm",
 ]  # fmt: skip
 
 
@@ -134,8 +135,6 @@ def train_orm(
 
 def outcomes(task: Task, rollouts: Sequence[Rollout]) -> list[bool]:
     """Whether each rollout's answer is right; one without an answer is not."""
-    from o1lab.rewards.completions import is_right
-
     return [is_right(task, rollout) for rollout in rollouts]
 
 

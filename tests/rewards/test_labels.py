@@ -141,6 +141,15 @@ def test_omega_finds_the_first_error_with_few_completions(firsts):
     assert found.ledger.generated_tokens == 5 * found.completions
 
 
+def test_equal_traces_are_searched_once():
+    oracle = Oracle()
+    one = worked(2, 6, (4,), "0")
+    found = omega_labels(oracle, [one, one, one], "negative")
+    assert found.rows == [[1, 1, 1, 1, 0, 0]] * 3
+    alone = omega_labels(Oracle(), [one], "negative")
+    assert found.completions == alone.completions and found.ledger == alone.ledger
+
+
 def test_omega_knows_its_limits():
     slip = worked(1, 4, (), "0")  # right steps, another answer
     assert omega_labels(Oracle(), [slip, stepless()], "masked").rows == [[1.0] * 4, []]

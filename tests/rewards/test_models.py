@@ -39,7 +39,7 @@ from o1lab.rewards.models import (
 from o1lab.rewards.scoring import buckets, margin
 from o1lab.tasks import task
 from tests.model.tiny import byte_tokenizer, tiny_qwen
-from tests.rewards.traces import stepless, unclosed, worked
+from tests.rewards.traces import stepless, trace, unclosed, worked
 
 STORIES = task("stories")
 QUICK = TrainConfig(24, 4e-3, bf16=False, log_every=4, save_every=6)
@@ -96,6 +96,17 @@ def test_labels_sit_on_the_last_token_of_their_step(policy):
             assert written.rstrip("\n").endswith(step)
     assert len(text.examples[0].ids) == at_of(text.examples[0])[-1] + 1  # nothing after it is read
     assert [text.examples[0].extra["label"][i] for i in at_of(text.examples[0])][1] == 0.0
+
+
+def test_blank_lines_and_a_step_closed_on_its_own_line_keep_one_label_each(policy):
+    lines = "<think>\n\nAnn = Bob\n\n\nBob = 1\n \nAnn = 2</think>\n7"
+    rollout = trace(worked(0).problem, lines, policy.tokenizer)
+    text = step_examples([rollout], Labels("", [[1.0, 0.0, 1.0]]))
+    (example,) = text.examples
+    written = [policy.tokenizer.decode(example.ids[: i + 1]) for i in at_of(example)]
+    assert [w.rstrip("\n")[-3:] for w in written[:2]] == ["Bob", "= 1"] and "= 2" in written[2][-5:]
+    assert [example.extra["label"][i] for i in at_of(example)] == [1.0, 0.0, 1.0]
+    assert len(score(random_head(policy), [rollout])[0]) == 3
 
 
 def at_of(example):
