@@ -43,7 +43,7 @@ def load(name: str | Path, device: str = "cpu") -> Policy:
         raise ValueError(f"no checkpoint {str(name)!r}: shipped are {', '.join(shipped())}")
     where = str(source) if source.exists() else str(name)
     dtype = torch.float32 if device == "cpu" else torch.bfloat16
-    with _no_bars():
+    with no_bars():
         model = AutoModelForCausalLM.from_pretrained(where, dtype=dtype).to(device).eval()
     recipe = source / "recipe.json"
     facts = json.loads(recipe.read_text()) if recipe.exists() else {}
@@ -51,7 +51,7 @@ def load(name: str | Path, device: str = "cpu") -> Policy:
 
 
 @contextmanager
-def _no_bars():
+def no_bars():
     """Without transformers' progress bars: a tiny model is there before one can be read."""
     from transformers.utils import logging
 

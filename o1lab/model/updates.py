@@ -92,9 +92,11 @@ def gradients(model, step_batches: list[Batch], config, loss=next_token_loss) ->
 def training_flops(model, step_batches: list[Batch]) -> float:
     """FLOPs of forward and backward on the real tokens of these batches.
 
-    Counts the output layer at every token, also where `next_token_loss` leaves it out.
+    Counts the output layer at every token, also where `next_token_loss` leaves it out. A model
+    without one (a token classifier, whose head is under 0.1%) is not charged for it.
     """
+    outputs = None if model.get_output_embeddings() is not None else 0
     total = 0.0
     for batch in step_batches:
-        total += compute.training_flops(model.config, batch.tokens, batch.context)
+        total += compute.training_flops(model.config, batch.tokens, batch.context, outputs)
     return total

@@ -1,0 +1,156 @@
+"""Labelled rollouts into training examples, with a count of every label that was lost.
+
+Leaves out where labels come from (`labels`) and the training (`models`).
+"""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from o1lab.model.batches import Example
+from o1lab.model.rollouts import Rollout
+from o1lab.model.steps import step_ends
+from o1lab.rewards.labels import Labels, check_labels
+
+Placed = list[tuple[int, float]]  # (index of a token in prompt and completion, its label)
+
+
+@dataclass(frozen=True)
+class LabelledText:
+    """Examples with the column "label", and weight 0 wherever there is none.
+
+    labels: how many tokens carry one. lost: labels that do not, by reason: "masked", "cut off"
+    (past the context), "shared token" (one token ends two steps).
+    """
+
+    examples: list[Example]
+    labels: int
+    lost: Counter
+
+
+def step_examples(
+    rollouts: Sequence[Rollout], labels: Labels, balanced: bool = False, context: int | None = None
+) -> LabelledText:
+    """PRM examples: the label of a step sits on the last token of its separator.
+
+    balanced: right and wrong weigh the same over the whole set (`class_weights`), which tells
+    them better apart but leaves the scores uncalibrated: they are those of a world in which half
+    of the steps are right. context: the most tokens of an example, prompt included.
+    ValueError for labels that do not fit the rollouts.
+    """
+    check_labels(labels, rollouts)
+    lost: Counter = Counter()
+    placed = [_at_steps(r, row, lost) for r, row in zip(rollouts, labels.rows, strict=True)]
+    return _text(rollouts, placed, lost, balanced, context)
+
+
+def outcome_examples(
+    rollouts: Sequence[Rollout],
+    right: Sequence[bool | float],
+    on: str = "every",
+    balanced: bool = False,
+    context: int | None = None,
+) -> LabelledText:
+    """ORM examples: whether the answer is right, on every token of the completion or the last.
+
+    "every" is the recipe of Cobbe et al. 2021 and of Lightman et al. 2023 (their appendix E):
+    it makes the model a value function of the prefix. balanced, context: as in `step_examples`.
+    """
+    if on not in ("every", "last"):
+        raise ValueError(f'on {on!r}: choose "every" or "last"')
+    if len(right) != len(rollouts):
+        raise ValueError(f"{len(right)} outcomes for {len(rollouts)} rollouts: give one each")
+    placed = [_at_tokens(r, float(y), on) for r, y in zip(rollouts, right, strict=True)]
+    return _text(rollouts, placed, Counter(), balanced, context)
+
+
+def _at_steps(rollout: Rollout, row: Sequence[float | None], lost: Counter) -> Placed:
+    ends = Counter(rollout.step_ends)
+    placed: Placed = []
+    for end, label in zip(rollout.step_ends, row, strict=True):
+        if label is None or ends[end] > 1:
+            lost["masked" if label is None else "shared token"] += 1
+        else:
+            placed.append((len(rollout.prompt_ids) + end - 1, label))
+    return placed
+
+
+def _at_tokens(rollout: Rollout, label: float, on: str) -> Placed:
+    start, stop = len(rollout.prompt_ids), len(rollout.prompt_ids) + len(rollout.ids)
+    return [(i, label) for i in range(start if on == "every" else stop - 1, stop)]
+
+
+def _text(rollouts, placed: list[Placed], lost: Counter, balanced, context) -> LabelledText:
+    """Examples of these labels, each cut after its last one; rollouts without any are left out."""
+    if context:
+        lost["cut off"] = sum(at >= context for row in placed for at, _ in row)
+        placed = [[(at, y) for at, y in row if at < context] for row in placed]
+    values = [y for row in placed for _, y in row]
+    if not values:
+        raise ValueError("no labels are left: pass labelled rollouts that fit into the context")
+    weights = class_weights(values) if balanced else (1.0, 1.0)
+    pairs = zip(rollouts, placed, strict=True)
+    examples = [_example(rollout, row, weights) for rollout, row in pairs if row]
+    return LabelledText(examples, len(values), +lost)
+
+
+def class_weights(values: Sequence[float]) -> tuple[float, float]:
+    """(weight of wrong, weight of right) that give both half of the whole; mean weight 1.
+
+    A soft label counts in part for each class. ValueError where one class is missing.
+    """
+    right = sum(values)
+    wrong = len(values) - right
+    if not right or not wrong:
+        raise ValueError("all labels are of one class: nothing to balance, use balanced=False")
+    return len(values) / (2 * wrong), len(values) / (2 * right)
+
+
+def _example(rollout: Rollout, row: Placed, weights: tuple[float, float]) -> Example:
+    ids = (rollout.prompt_ids + rollout.ids)[: row[-1][0] + 1]
+    weight, label = [0.0] * len(ids), [0.0] * len(ids)
+    for at, y in row:
+        weight[at] = (1 - y) * weights[0] + y * weights[1]
+        label[at] = y
+    return Example(ids, weight, {"label": label})
+
+
+def epochs(examples: Sequence[Example], rows: int, seed: int) -> Callable[[int], list[Example]]:
+    """`examples(step)` for the training loop: `rows` a step, every epoch in a new order.
+
+    A pure function of the step, so a run that was stopped goes on with the same examples.
+    """
+
+    @lru_cache(maxsize=4)
+    def order(epoch: int) -> list[int]:
+        return random.Random(f"{seed} {epoch}").sample(range(len(examples)), len(examples))
+
+    def at(place: int) -> Example:
+        epoch, i = divmod(place, len(examples))
+        return examples[order(epoch)[i]]
+
+    return lambda step: [at(place) for place in range(step * rows, (step + 1) * rows)]
+
+
+def retokenize(rollouts: Sequence[Rollout], tokenizer) -> list[Rollout]:
+    """The same texts in another tokenizer's ids, for a reader that has its own.
+
+    Log-probabilities are lost (they are 0). ValueError for a rollout without its problem, or
+    whose steps are not found again.
+    """
+    return [_retokenized(i, rollout, tokenizer) for i, rollout in enumerate(rollouts)]
+
+
+def _retokenized(at: int, rollout: Rollout, tokenizer) -> Rollout:
+    if rollout.problem is None:
+        raise ValueError(f"rollout {at} has no problem, so its prompt's text is not known")
+    prompt = tokenizer.encode(rollout.problem.prompt)
+    shown = tokenizer.encode(rollout.text, add_special_tokens=False)
+    ends = step_ends(tokenizer, shown)
+    if len(ends) != len(rollout.step_ends):
+        steps = len(rollout.step_ends)
+        raise ValueError(f"rollout {at} has {steps} steps, and {len(ends)} in the new tokens")
+    ids = shown + [tokenizer.eos_token_id] * rollout.finished
+    return replace(rollout, prompt_ids=prompt, ids=ids, logprobs=[0.0] * len(ids), step_ends=ends)
