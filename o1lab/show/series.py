@@ -102,7 +102,7 @@ def number(value, percent: bool) -> str:
         return f"{value:.1%}" if tenths else f"{value:.0%}"
     if float(value).is_integer() and abs(value) < 1e4:
         return f"{int(value):,}"
-    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+    for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
             return f"{value / size:.3g}{letter}"
     return f"{value:.3g}"
