@@ -73,7 +73,9 @@ def recipes() -> list[Recipe]:
         told = ((way(stories, STORY_LEVELS), 27), *PRACTICE)
         count = ((way(countdown, COUNT_LEVELS), 12), (way(HARD, HARD_LEVELS), 15), *PRACTICE)
         out.append(_tuned(f"stories-{kind}", "base", told, 2000, decay=0.4))
-        out.append(_tuned(f"countdown-{kind}", "base", count, 1600, decay=0.4))
+        first = f"countdown-{kind}-1"
+        out.append(_tuned(first, "base", count, 1600, decay=0.4, shipped=False))
+        out.append(_tuned(f"countdown-{kind}", first, count, 4000, decay=0.4))
     return out
 
 
