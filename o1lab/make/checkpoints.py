@@ -15,6 +15,7 @@ from o1lab.make.corpus import HARD
 from o1lab.measure.hardware import describe
 from o1lab.paths import data_dir
 from o1lab.tasks import task
+from o1lab.tasks.lessons import lesson
 
 STORY_LEVELS = tuple((depth, 1) for depth in range(1, 9))
 COUNT_LEVELS = ((3, 2), (4, 4), (5, 1), (6, 1))
@@ -73,10 +74,21 @@ def recipes() -> list[Recipe]:
         told = ((way(stories, STORY_LEVELS), 27), *PRACTICE)
         count = ((way(countdown, COUNT_LEVELS), 12), (way(HARD, HARD_LEVELS), 15), *PRACTICE)
         out.append(_tuned(f"stories-{kind}", "base", told, 2000, decay=0.4))
-        first = f"countdown-{kind}-1"
-        out.append(_tuned(first, "base", count, 1600, decay=0.4, shipped=False))
-        out.append(_tuned(f"countdown-{kind}", first, count, 4000, decay=0.4))
+        stages = [f"countdown-{kind}-{i}" for i in (1, 2, 3)]
+        out.append(_tuned(stages[0], "base", count, 1600, decay=0.4, shipped=False))
+        out.append(_tuned(stages[1], stages[0], count, 4000, decay=0.4, shipped=False))
+        plans = _planned(kind, way, HARD, 40, 1)
+        out.append(_tuned(stages[2], stages[1], plans, 4000, decay=0.5, shipped=False))
+        plans = _planned(kind, way, lesson("countdown")[0], 30, 2)
+        out.append(_tuned(f"countdown-{kind}", stages[2], plans, 3000, decay=0.6))
     return out
+
+
+def _planned(kind: str, way, world, share: int, steps: int) -> tuple:
+    """Mostly the first steps of hard puzzles; answers for a model that does not think."""
+    plans = corpus.plan(world, HARD_LEVELS, steps) if kind == "cot" else way(world, HARD_LEVELS)
+    some = (way(task("countdown"), COUNT_LEVELS), 3)
+    return ((plans, share), (way(world, HARD_LEVELS), 6 * steps), some, *PRACTICE)
 
 
 def make(recipe: Recipe, work: Path, updates: int | None = None) -> Path:

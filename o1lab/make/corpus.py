@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from o1lab.model.batches import Example
 from o1lab.model.tokens import END, build_tokenizer
 from o1lab.tasks import task
-from o1lab.tasks.base import write_completion
+from o1lab.tasks.base import THINK, write_completion
 from o1lab.tasks.countdown import Countdown
 from o1lab.tasks.countdown_splits import is_reserved
 from o1lab.tasks.story_text import FORMS, NAMES, THINGS
@@ -165,6 +165,20 @@ def thought(world, difficulties: tuple) -> Callable[[random.Random], Doc]:
         return Doc(problem.prompt, write_completion(steps, answer))
 
     make.__name__ = f"thoughts in {world.name}"
+    return make
+
+
+def plan(world, difficulties: tuple, steps: int) -> Callable[[random.Random], Doc]:
+    """Only the first worked steps: in planning nearly every failure is an early step astray."""
+    levels, weights = zip(*difficulties, strict=True)
+
+    def make(rng: random.Random) -> Doc:
+        problem, worked, _ = world.worked(rng, rng.choices(levels, weights)[0])
+        begun = worked[:steps]
+        places = tuple(tuple(range(len(step.split()) + 1)) for step in begun)  # line ends too
+        return Doc(problem.prompt, f"{THINK}\n" + "".join(f"{s}\n" for s in begun), places=places)
+
+    make.__name__ = f"first {steps} steps in {world.name}"
     return make
 
 

@@ -23,7 +23,8 @@ class RewardModel:
         the completion's last token, where the answer has been seen: the solution's score.
     tokenizer: that of the rollouts' token ids; None skips the check of it.
     shared: read a prompt that several rollouts share once, and all their completions after its
-        keys and values; False reads each rollout alone. The scores are the same.
+        keys and values; False reads each rollout alone. The scores are the same. Equal rollouts
+        are read once in either case.
     tokens_per_batch: the most padded tokens in a pass; changes speed and memory only.
     ledger: what all calls so far have cost. It is a scorer, and `checkpoints.save` saves it.
     """
@@ -63,10 +64,23 @@ class RewardModel:
             places[-1] = len(rollout.ids) - 1
         return places
 
-    @torch.inference_mode()
     def _read(self, rollouts, places: list[list[int]]) -> list[list[float]]:
-        """The scores at these places of each completion."""
+        """The scores at these places of each completion; equal rollouts are read once."""
         self._check(rollouts)
+        asked = [
+            (*r.prompt_ids, -1, *r.ids, -1, *at) for r, at in zip(rollouts, places, strict=True)
+        ]
+        first: dict[tuple, int] = {}
+        for i, key in enumerate(asked):
+            first.setdefault(key, i)
+        chosen = list(first.values())
+        found = self._score([rollouts[i] for i in chosen], [places[i] for i in chosen])
+        scores = dict(zip(first, found, strict=True))
+        return [list(scores[key]) for key in asked]
+
+    @torch.inference_mode()
+    def _score(self, rollouts, places: list[list[int]]) -> list[list[float]]:
+        """As `_read`, of distinct rollouts."""
         out: list[list[float]] = [[] for _ in rollouts]
         for prompt, group in self._groups(rollouts, places):
             rows = [_row(rollouts[i], places[i], len(prompt)) for i in group]

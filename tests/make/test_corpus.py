@@ -37,6 +37,8 @@ for _name, _world, _levels in (
 ):
     MAKERS[f"thoughts in {_name}"] = corpus.thought(_world, _levels)
     MAKERS[f"at once in {_name}"] = corpus.at_once(_world, _levels)
+for _steps in (1, 2):
+    MAKERS[f"first {_steps} steps"] = corpus.plan(HARD, HARD_LEVELS, _steps)
 THOUGHTS = [name for name in MAKERS if name.startswith("thoughts")]
 
 
@@ -95,7 +97,17 @@ def asked(doc):
     return tuple(map(int, numbers.split())), int(target)
 
 
-@pytest.mark.parametrize("name", THOUGHTS[2:])
+@pytest.mark.parametrize("steps", (1, 2))
+def test_a_plan_ends_after_its_steps_and_teaches_no_end_of_text(steps):
+    for example in encode(docs(f"first {steps} steps")):
+        text = TOK.decode(example.ids)
+        assert text.count(" = ") == steps and text.endswith("\n" + END)
+        read = example.ids.index(TOK.convert_tokens_to_ids("<think>")) + 2
+        assert example.weight[:read] == [0] * read and example.weight[-1] == 0
+        assert set(example.weight[read:-1]) == {1}
+
+
+@pytest.mark.parametrize("name", [*THOUGHTS[2:], "first 1 steps", "first 2 steps"])
 def test_no_countdown_thought_passes_a_reserved_state(name):
     for doc in docs(name, 400):
         numbers, target = asked(doc)

@@ -259,6 +259,15 @@ def test_shared_prompts_change_nothing_but_the_cost(policy, kind, size):
     assert alone.ledger.scored_tokens - shared.ledger.scored_tokens == saved
 
 
+@pytest.mark.parametrize("shared", [True, False])
+def test_equal_rollouts_are_read_once(policy, shared):
+    rollouts = traces(policy.tokenizer, 4)
+    once, thrice = random_head(policy, shared=shared), random_head(policy, shared=shared)
+    one, three = score(once, rollouts), score(thrice, [r for r in rollouts for _ in range(3)])
+    assert three == [row for row in one for _ in range(3)]
+    assert three[0] is not three[1] and thrice.ledger == once.ledger
+
+
 def test_scores_are_the_stock_models_own_and_the_ledger_is_exact(policy):
     reward = random_head(policy)
     rollouts = traces(policy.tokenizer, 2)[:1]

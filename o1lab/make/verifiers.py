@@ -1,0 +1,112 @@
+"""The verifiers of lesson 03: on which of the same practice rollouts, and by which labels.
+
+Leaves out what they are worth (`ladder`) and how good the labels are (`labelling`).
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from o1lab.model.rollouts import Rollout
+from o1lab.rewards.labels import Labels, exact_labels, monte_carlo_labels, noisy_labels
+from o1lab.tasks import task
+
+POLICY, WORLD = "stories-cot", "stories"
+SEEN = (2, 3, 4, 5, 6)  # depths of the practice problems
+EACH = 8  # rollouts of each
+AFTER = "negative"  # a step after a wrong one counts as wrong, in training and in evaluation
+CORE_SEEDS = (0, 1, 2)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One verifier: its kind, its share of the practice problems, its labels, its start.
+
+    labels: "exact", "shuffled", "hard" or "soft" (Monte-Carlo), or "noisy" at a rate.
+    start: the policy's weights, or a size whose weights are random.
+    """
+
+    name: str
+    kind: str
+    note: str
+    share: float = 1.0
+    labels: str = "exact"
+    rate: float = 0.0
+    start: str = POLICY
+    seeds: tuple[int, ...] = (0,)
+
+
+ARMS = (
+    Arm("prm", "prm", "exact step labels", seeds=CORE_SEEDS),
+    Arm("orm", "orm", "outcome labels of the same rollouts", seeds=CORE_SEEDS),
+    Arm("prm equal labels", "prm", "as many step labels as the ORM has outcomes", 0.2),
+    Arm("prm 1/4", "prm", "a quarter of the rollouts", 1 / 4),
+    Arm("prm 1/16", "prm", "a sixteenth of the rollouts", 1 / 16),
+    Arm("orm 1/4", "orm", "a quarter of the rollouts", 1 / 4),
+    Arm("orm 1/16", "orm", "a sixteenth of the rollouts", 1 / 16),
+    *[
+        Arm(f"prm noise {rate:.0%}", "prm", f"{rate:.0%} of labels flipped", 1 / 2, "noisy", rate)
+        for rate in (0.0, 0.1, 0.2, 0.3, 0.4)
+    ],
+    Arm("prm mc hard 4", "prm", "Monte-Carlo, any of 4 right", 1 / 4, "hard"),
+    Arm("prm mc soft 4", "prm", "Monte-Carlo, share of 4 right", 1 / 4, "soft"),
+    Arm("prm shuffled", "prm", "placebo: labels of other steps", 1 / 4, "shuffled"),
+    Arm("prm small", "prm", "a tenth of the parameters, random start", start="xs"),
+    Arm("prm from scratch", "prm", "random start: no sums, no stories", start="m"),
+    Arm("orm from scratch", "orm", "random start: no sums, no stories", start="m"),
+)
+
+
+def practice(problems: int) -> list[Rollout]:
+    """EACH rollouts of so many train problems, in an order that mixes the depths."""
+    from o1lab.model.checkpoints import load, think_all
+
+    rng, world = random.Random("ladder practice"), task(WORLD)
+    asked = [world.problem(rng, rng.choice(SEEN)) for _ in range(problems)]
+    groups = think_all(load(POLICY), asked, n=EACH, max_new_tokens=200, seed=31, progress=True)
+    return [rollout for group in groups for rollout in group]
+
+
+def labels_of(arm: Arm, rollouts: Sequence[Rollout]) -> Labels:
+    """The arm's step labels of these rollouts."""
+    from o1lab.model.checkpoints import load
+    from o1lab.rewards.completions import Completer
+
+    world = task(WORLD)
+    if arm.labels in ("hard", "soft"):
+        completer = Completer(load(POLICY), world, n=4, max_new_tokens=200, seed=57, progress=True)
+        return monte_carlo_labels(completer, rollouts, arm.labels)
+    exact = exact_labels(world, rollouts, AFTER)
+    if arm.labels == "noisy":
+        return noisy_labels(exact, rollouts, arm.rate)
+    return shuffled(exact) if arm.labels == "shuffled" else exact
+
+
+def shuffled(labels: Labels, seed: int = 0) -> Labels:
+    """The same labels in a random order over all steps: what says nothing teaches nothing."""
+    pool = [label for row in labels.rows for label in row]
+    random.Random(seed).shuffle(pool)
+    drawn = iter(pool)
+    return replace(
+        labels, name="shuffled", rows=[[next(drawn) for _ in row] for row in labels.rows]
+    )
+
+
+def build(arm: Arm, rollouts: Sequence[Rollout], seed: int, folder=None, epochs: float = 1.0):
+    """Train the arm's verifier on its share of these rollouts; its first problems, all of EACH."""
+    from o1lab.model.checkpoints import Policy, load
+    from o1lab.model.network import tiny_policy
+    from o1lab.rewards.models import ORM, PRM, outcomes, train_orm, train_prm
+    from o1lab.rewards.screen import screen
+
+    part = rollouts[: round(len(rollouts) * arm.share / EACH) * EACH]
+    part = screen(part, context=1024, allow=("unclosed thought", "no answer")).kept
+    policy = load(POLICY)
+    if arm.start != POLICY:
+        policy = Policy(tiny_policy(arm.start, seed), policy.tokenizer, f"random {arm.start}")
+    recipe = PRM if arm.kind == "prm" else ORM
+    updates = max(1, round(epochs * len(part) / recipe.rows))
+    recipe = replace(recipe, config=replace(recipe.config, steps=updates, seed=seed))
+    if arm.kind == "orm":
+        return train_orm(policy, part, outcomes(task(WORLD), part), recipe, folder)
+    return train_prm(policy, part, labels_of(arm, part), recipe, folder)
