@@ -7,6 +7,7 @@ COMMANDS = {
     "checkpoints": ("o1lab.make.checkpoints", "train the checkpoints that are missing"),
     "serial": ("o1lab.make.serial", "run lesson 01's grid of serial steps"),
     "arms": ("o1lab.make.arms", "run lesson 01's direct, thinking and filler arms"),
+    "sampling": ("o1lab.make.sampling", "sample lesson 02's store of rollouts"),
     "ladder": ("o1lab.make.ladder", "train lesson 03's verifiers and let them choose"),
     "labelling": ("o1lab.make.labelling", "compare Monte-Carlo labels with exact ones"),
     "bench": ("o1lab.make.bench", "time sampling and training beside their peers"),

@@ -63,7 +63,7 @@ def held_out(problems: int, n: int, depths: Sequence[int] = DEPTHS, seed: int = 
 
 
 def _known(groups: list[list[Rollout]]) -> Held:
-    from o1lab.rewards.completions import is_right
+    from o1lab.rewards.base import is_right
 
     world = task(WORLD)
     right = [[is_right(world, r) for r in group] for group in groups]

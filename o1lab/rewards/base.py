@@ -8,25 +8,54 @@ from o1lab.tasks.base import Task
 
 
 class Scorer(Protocol):
-    """Anything that scores the steps of rollouts, each in 0..1, higher is better."""
+    """Anything that scores the steps of rollouts, each in 0..1, higher is better.
+
+    The answer belongs to the last step: of a finished rollout the last score judges both.
+    Otherwise a chain that stops halfway, every step right, would beat those that go on.
+    """
 
     def __call__(self, rollouts: Sequence[Rollout]) -> list[list[float]]:
         """For each rollout, one score for each step of its thoughts."""
 
 
+def judged_at(rollout: Rollout) -> list[int]:
+    """The token of the completion on which each step is judged: where all of it has been read.
+
+    That is the step's last token, and for the last step of a finished rollout the completion's.
+    """
+    places = [end - 1 for end in rollout.step_ends]
+    if places and rollout.finished:
+        places[-1] = len(rollout.ids) - 1
+    return places
+
+
 class ExactScorer:
-    """The oracle: 1 for a step that its task calls right, 0 for a wrong one."""
+    """The oracle: 1 for a step that its task calls right, 0 for a wrong one.
+
+    The last step of a finished rollout is right only if the answer is right too.
+    """
 
     def __init__(self, task: Task):
         self.task = task
 
     def __call__(self, rollouts: Sequence[Rollout]) -> list[list[float]]:
-        return [[float(v.ok) for v in self._verdicts(r)] for r in rollouts]
+        return [self._row(rollout) for rollout in rollouts]
+
+    def _row(self, rollout: Rollout) -> list[float]:
+        row = [float(verdict.ok) for verdict in self._verdicts(rollout)]
+        if row and rollout.finished:
+            row[-1] *= float(is_right(self.task, rollout))
+        return row
 
     def _verdicts(self, rollout: Rollout):
         if rollout.problem is None:
             raise ValueError("a rollout without its problem cannot be checked: pass `problems`")
         return self.task.verdicts(rollout.problem, self.task.steps(rollout.thoughts or ""))
+
+
+def is_right(task: Task, rollout: Rollout) -> bool:
+    """Whether the rollout's answer is right; one without an answer is not."""
+    return rollout.answer is not None and task.grade(rollout.problem, rollout.answer)
 
 
 def score(scorer: Scorer, rollouts: Sequence[Rollout]) -> list[list[float]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from o1lab.measure.compute import Ledger, forward_flops
 from o1lab.model.rollouts import Rollout
+from o1lab.rewards.base import is_right
 from o1lab.tasks.base import Task
 
 
@@ -99,11 +100,6 @@ class Completer:
         )
 
 
-def is_right(task: Task, rollout: Rollout) -> bool:
-    """Whether the rollout's answer is right; one without an answer is not."""
-    return rollout.answer is not None and task.grade(rollout.problem, rollout.answer)
-
-
 def check_tokenizer(tokenizer, rollouts: Sequence[Rollout]) -> None:
     """ValueError if some rollout's prompt has other token ids in this tokenizer."""
     prompts = {r.problem.prompt: r.prompt_ids for r in rollouts if r.problem}
@@ -146,13 +142,30 @@ class StepValues:
 def step_values(completer: Completer, rollouts: Sequence[Rollout]) -> StepValues:
     """Complete the prefix of every step of every rollout, all in one batch.
 
-    A prefix ends just past its step, so that of the last step leaves only the answer to write.
+    A prefix ends just past its step. The last step of a finished rollout has its answer with it:
+    nothing is left to complete, and each of the n is right if that answer is.
     """
-    places = [(rollout, end) for rollout in rollouts for end in rollout.step_ends]
-    firsts, found = distinct(places)
-    owned = iter(found)
-    rows = [[next(owned) for _ in rollout.step_ends] for rollout in rollouts]
-    return StepValues(completer(firsts) if firsts else [], rows, completer.n)
+    places = [(r, end) for r in rollouts for end in r.step_ends[: _open(r)]]
+    firsts, which = distinct(places)
+    found = completer(firsts) if firsts else []
+    owned, rows = iter(which), []
+    for rollout in rollouts:
+        rows.append([next(owned) for _ in rollout.step_ends[: _open(rollout)]])
+        if rollout.finished and rollout.step_ends:
+            rows[-1].append(len(found))
+            found.append(_known(completer, rollout))
+    return StepValues(found, rows, completer.n)
+
+
+def _open(rollout: Rollout) -> int:
+    """How many steps have something left to complete after them."""
+    return len(rollout.step_ends) - rollout.finished if rollout.step_ends else 0
+
+
+def _known(completer: Completer, rollout: Rollout) -> Continued:
+    """The outcome of a rollout that has ended, for nothing."""
+    n = completer.n
+    return Continued((is_right(completer.task, rollout),) * n, (0,) * n, (0.0,) * n, 0, 0.0)
 
 
 def distinct(places: Sequence[tuple[Rollout, int]]) -> tuple[list[tuple[Rollout, int]], list[int]]:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from o1lab.model.batches import Example
 from o1lab.model.rollouts import Rollout
 from o1lab.model.steps import step_ends
+from o1lab.rewards.base import judged_at
 from o1lab.rewards.labels import Labels, check_labels
 
 Placed = list[tuple[int, float]]  # (index of a token in prompt and completion, its label)
@@ -33,7 +34,9 @@ class LabelledText:
 def step_examples(
     rollouts: Sequence[Rollout], labels: Labels, balanced: bool = False, context: int | None = None
 ) -> LabelledText:
-    """PRM examples: the label of a step sits on the last token of its separator.
+    """PRM examples: the label of a step sits on the last token of its separator (`judged_at`).
+
+    That of a finished rollout's last step sits on the completion's last token, after the answer.
 
     balanced: right and wrong weigh the same over the whole set (`class_weights`), which tells
     them better apart but leaves the scores uncalibrated: they are those of a world in which half
@@ -67,13 +70,14 @@ def outcome_examples(
 
 
 def _at_steps(rollout: Rollout, row: Sequence[float | None], lost: Counter) -> Placed:
-    ends = Counter(rollout.step_ends)
+    places = judged_at(rollout)
+    shared = Counter(places)
     placed: Placed = []
-    for end, label in zip(rollout.step_ends, row, strict=True):
-        if label is None or ends[end] > 1:
+    for at, label in zip(places, row, strict=True):
+        if label is None or shared[at] > 1:
             lost["masked" if label is None else "shared token"] += 1
         else:
-            placed.append((len(rollout.prompt_ids) + end - 1, label))
+            placed.append((len(rollout.prompt_ids) + at, label))
     return placed
 
 

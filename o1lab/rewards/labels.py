@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from o1lab.measure.compute import Ledger
 from o1lab.model.rollouts import Rollout
-from o1lab.rewards.base import ExactScorer, score
-from o1lab.rewards.completions import Completer, StepValues, distinct, is_right, step_values
+from o1lab.rewards.base import ExactScorer, is_right, score
+from o1lab.rewards.completions import Completer, StepValues, distinct, step_values
 from o1lab.rewards.fixed import asked, uniform
 
 AFTER = ("negative", "masked", "kept")
@@ -88,7 +88,7 @@ def value_labels(values: StepValues, kind: str, n: int | None = None) -> Labels:
     size = values.n if n is None else n
     share = (lambda c: float(c > 0)) if kind == "hard" else (lambda c: c / size)
     rows: list[Row] = [[share(count) for count in row] for row in values.right(n)]
-    spent = len(values.found) * size
+    spent = sum(found.read > 0 for found in values.found) * size
     return Labels(f"Monte-Carlo {kind}, n = {size}", rows, values.ledger(n), spent)
 
 
@@ -104,7 +104,7 @@ def omega_labels(completer: Completer, rollouts: Sequence[Rollout], after: str) 
     error, so a trace of T steps takes about log2(T + 1) prefixes where Monte-Carlo takes T.
     A trace with the right answer is its own proof: all its steps are 1, for nothing. All open
     searches take their next prefix in one batch, equal prefixes once. The beginning is taken to
-    be solvable; a wrong answer after right steps is possible.
+    be solvable, and a finished trace with a wrong answer to be wrong by its last step.
 
     after: "negative" or "masked"; nothing is known of later steps, so "kept" is a ValueError.
     """
@@ -133,7 +133,8 @@ def _bounds(completer: Completer, rollouts: Sequence[Rollout]) -> tuple[list[int
     sizes = [len(rollout.step_ends) for rollout in rollouts]
     solved = [is_right(completer.task, rollout) for rollout in rollouts]
     lows = [size if right else 0 for size, right in zip(sizes, solved, strict=True)]
-    return lows, [size + 1 for size in sizes]
+    ended = [r.finished and not right for r, right in zip(rollouts, solved, strict=True)]
+    return lows, [size + (not wrong) for size, wrong in zip(sizes, ended, strict=True)]
 
 
 def _one_error(size: int, right: int, after: str) -> Row:

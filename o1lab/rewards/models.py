@@ -18,7 +18,7 @@ from o1lab.model.rollouts import Rollout
 from o1lab.model.settings import TrainConfig
 from o1lab.model.train import train
 from o1lab.model.updates import hidden_states
-from o1lab.rewards.completions import is_right
+from o1lab.rewards.base import is_right
 from o1lab.rewards.examples import LabelledText, epochs, outcome_examples, step_examples
 from o1lab.rewards.labels import Labels
 from o1lab.rewards.scoring import KINDS, RewardModel, margin

@@ -10,6 +10,7 @@ import torch
 
 from o1lab.measure.compute import Ledger, forward_flops
 from o1lab.model.rollouts import Rollout
+from o1lab.rewards.base import judged_at
 from o1lab.rewards.completions import check_tokenizer
 
 KINDS = ("prm", "orm")
@@ -19,8 +20,8 @@ Rows = list[tuple[list[int], list[int]]]  # (token ids, the places among them to
 class RewardModel:
     """A trained verifier: a stock token classifier whose positive logit means "right".
 
-    kind: "prm" reads each step on its last token. "orm" does too, but its last score is read on
-        the completion's last token, where the answer has been seen: the solution's score.
+    kind: "prm" or "orm", how it was trained. Either reads a step where `judged_at` says; the last
+        score of a finished rollout has seen its answer, and is an ORM's score of the solution.
     tokenizer: that of the rollouts' token ids; None skips the check of it.
     shared: read a prompt that several rollouts share once, and all their completions after its
         keys and values; False reads each rollout alone. The scores are the same. Equal rollouts
@@ -50,19 +51,13 @@ class RewardModel:
 
         ValueError for one longer than the model's context or of another tokenizer.
         """
-        return self._read(rollouts, [self._places(rollout) for rollout in rollouts])
+        return self._read(rollouts, [judged_at(rollout) for rollout in rollouts])
 
     def outcomes(self, rollouts: Sequence[Rollout]) -> list[float]:
         """The score on the last token of each completion; ValueError for an empty one."""
         if any(not rollout.ids for rollout in rollouts):
             raise ValueError("a rollout without tokens has no last one: leave it out")
         return [row[0] for row in self._read(rollouts, [[len(r.ids) - 1] for r in rollouts])]
-
-    def _places(self, rollout: Rollout) -> list[int]:
-        places = [end - 1 for end in rollout.step_ends]
-        if places and self.kind == "orm":
-            places[-1] = len(rollout.ids) - 1
-        return places
 
     def _read(self, rollouts, places: list[list[int]]) -> list[list[float]]:
         """The scores at these places of each completion; equal rollouts are read once."""

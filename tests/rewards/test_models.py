@@ -20,7 +20,7 @@ from o1lab.model.network import tiny_policy
 from o1lab.model.settings import TrainConfig
 from o1lab.model.tokens import build_tokenizer
 from o1lab.model.updates import training_flops, update
-from o1lab.rewards.base import score
+from o1lab.rewards.base import judged_at, score
 from o1lab.rewards.examples import class_weights, epochs, outcome_examples, step_examples
 from o1lab.rewards.labels import Labels, exact_labels
 from o1lab.rewards.models import (
@@ -89,9 +89,9 @@ def test_labels_sit_on_the_last_token_of_their_step(policy):
     text = step_examples(rollouts, exact_labels(STORIES, rollouts, "kept"))
     for rollout, example in zip(rollouts, text.examples, strict=True):
         at = [i for i, w in enumerate(example.weights()) if w]
-        assert at == [len(rollout.prompt_ids) + end - 1 for end in rollout.step_ends]
+        assert at == [len(rollout.prompt_ids) + place for place in judged_at(rollout)]
         steps = STORIES.steps(rollout.thoughts)
-        for place, step in zip(at, steps, strict=True):
+        for place, step in list(zip(at, steps, strict=True))[: len(at) - rollout.finished]:
             written = tokenizer.decode(example.ids[len(rollout.prompt_ids) : place + 1])
             assert written.rstrip("\n").endswith(step)
     assert len(text.examples[0].ids) == at_of(text.examples[0])[-1] + 1  # nothing after it is read
@@ -104,7 +104,8 @@ def test_blank_lines_and_a_step_closed_on_its_own_line_keep_one_label_each(polic
     text = step_examples([rollout], Labels("", [[1.0, 0.0, 1.0]]))
     (example,) = text.examples
     written = [policy.tokenizer.decode(example.ids[: i + 1]) for i in at_of(example)]
-    assert [w.rstrip("\n")[-3:] for w in written[:2]] == ["Bob", "= 1"] and "= 2" in written[2][-5:]
+    assert [w.rstrip("\n")[-3:] for w in written[:2]] == ["Bob", "= 1"] and "= 2" in written[2]
+    assert example.ids[-1] == policy.tokenizer.eos_token_id  # the last is judged with its answer
     assert [example.extra["label"][i] for i in at_of(example)] == [1.0, 0.0, 1.0]
     assert len(score(random_head(policy), [rollout])[0]) == 3
 
@@ -276,7 +277,7 @@ def test_scores_are_the_stock_models_own_and_the_ledger_is_exact(policy):
     ids = torch.tensor([rollout.prompt_ids + rollout.ids])
     with torch.no_grad():
         chances = reward.model(input_ids=ids).logits[0].softmax(-1)[:, 1]
-    at = [len(rollout.prompt_ids) + end - 1 for end in rollout.step_ends]
+    at = [len(rollout.prompt_ids) + place for place in judged_at(rollout)]
     assert row == pytest.approx(chances[at].tolist(), abs=1e-5)
     n = at[-1] + 1
     flops = forward_flops(reward.model.config, n, (n + 1) / 2, logits_tokens=0)

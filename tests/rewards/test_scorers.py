@@ -111,10 +111,10 @@ def test_dials_out_of_range(dials, words):
 
 def test_monte_carlo_value_and_its_ledger():
     scorer = MonteCarloScorer(Oracle(n=1))
-    assert score(scorer, [worked(0, 4, (2,)), stepless()]) == [[1.0, 1.0, 0.0, 0.0], []]
+    assert score(scorer, [worked(0, 4, (2,)), stepless()]) == [[1.0, 1.0, 0.0, 1.0], []]
     before = scorer.ledger
     scorer([worked(1, 2)])
-    assert before.generated_tokens == 20 and scorer.ledger.generated_tokens == 30
+    assert before.generated_tokens == 15 and scorer.ledger.generated_tokens == 20
 
 
 def test_shuffled_scores_are_another_problems_and_know_nothing():
