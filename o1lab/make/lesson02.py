@@ -103,15 +103,15 @@ def floor_curve(floor: np.ndarray, sizes) -> list[float]:
     return coverage_of_rates(floor, sizes).tolist()
 
 
-def votes(found: Part, sizes, seed: int = 0) -> np.ndarray:
-    """Accuracy of majorities of N rollouts, a row a problem."""
-    return majority_curve(found.answers(), found.right, sizes, DRAWS, seed)
+def votes(found: Part, sizes, draws: int = DRAWS) -> np.ndarray:
+    """Accuracy of majorities of N rollouts, a row a problem; a mean over `draws` orders."""
+    return majority_curve(found.answers(), found.right, sizes, draws)
 
 
-def predicted_votes(found: Part, right: list[str], sizes) -> np.ndarray:
+def predicted_votes(found: Part, right: list[str], sizes, draws: int = 1000) -> np.ndarray:
     """The same, predicted from the answer counts of these rollouts, with no free parameter."""
     counts = [Counter(row) for row in found.answers()]
-    return majority_prediction(counts, right, sizes, draws=1000)
+    return majority_prediction(counts, right, sizes, draws)
 
 
 def half(found: Part, second: bool) -> Part:

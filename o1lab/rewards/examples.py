@@ -22,8 +22,8 @@ Placed = list[tuple[int, float]]  # (index of a token in prompt and completion, 
 class LabelledText:
     """Examples with the column "label", and weight 0 wherever there is none.
 
-    labels: how many tokens carry one. lost: labels that do not, by reason: "masked", "cut off"
-    (past the context), "shared token" (one token ends two steps).
+    labels: how many were used, however many tokens carry each. lost: those that were not, by
+    reason: "masked", "cut off" (past the context), "shared token" (one token ends two steps).
     """
 
     examples: list[Example]
@@ -32,12 +32,17 @@ class LabelledText:
 
 
 def step_examples(
-    rollouts: Sequence[Rollout], labels: Labels, balanced: bool = False, context: int | None = None
+    rollouts: Sequence[Rollout],
+    labels: Labels,
+    balanced: bool = False,
+    context: int | None = None,
+    on: str = "last",
 ) -> LabelledText:
     """PRM examples: the label of a step sits on the last token of its separator (`judged_at`).
 
     That of a finished rollout's last step sits on the completion's last token, after the answer.
-
+    on: "every" puts it on all tokens of the step: what is read is still the last one, but the
+    model is shown along the way where a step goes wrong.
     balanced: right and wrong weigh the same over the whole set (`class_weights`), which tells
     them better apart but leaves the scores uncalibrated: they are those of a world in which half
     of the steps are right. context: the most tokens of an example, prompt included.
@@ -46,7 +51,7 @@ def step_examples(
     check_labels(labels, rollouts)
     lost: Counter = Counter()
     placed = [_at_steps(r, row, lost) for r, row in zip(rollouts, labels.rows, strict=True)]
-    return _text(rollouts, placed, lost, balanced, context)
+    return _text(rollouts, placed, lost, balanced, context, on)
 
 
 def outcome_examples(
@@ -61,12 +66,11 @@ def outcome_examples(
     "every" is the recipe of Cobbe et al. 2021 and of Lightman et al. 2023 (their appendix E):
     it makes the model a value function of the prefix. balanced, context: as in `step_examples`.
     """
-    if on not in ("every", "last"):
-        raise ValueError(f'on {on!r}: choose "every" or "last"')
     if len(right) != len(rollouts):
         raise ValueError(f"{len(right)} outcomes for {len(rollouts)} rollouts: give one each")
-    placed = [_at_tokens(r, float(y), on) for r, y in zip(rollouts, right, strict=True)]
-    return _text(rollouts, placed, Counter(), balanced, context)
+    ends = [len(r.prompt_ids) + len(r.ids) - 1 for r in rollouts]
+    placed = [[(end, float(y))] for end, y in zip(ends, right, strict=True)]
+    return _text(rollouts, placed, Counter(), balanced, context, on)
 
 
 def _at_steps(rollout: Rollout, row: Sequence[float | None], lost: Counter) -> Placed:
@@ -81,23 +85,30 @@ def _at_steps(rollout: Rollout, row: Sequence[float | None], lost: Counter) -> P
     return placed
 
 
-def _at_tokens(rollout: Rollout, label: float, on: str) -> Placed:
-    start, stop = len(rollout.prompt_ids), len(rollout.prompt_ids) + len(rollout.ids)
-    return [(i, label) for i in range(start if on == "every" else stop - 1, stop)]
+def _spread(rollout: Rollout, placed: Placed) -> Placed:
+    """Each label on all tokens of the completion since the label before it."""
+    starts = [len(rollout.prompt_ids), *(at + 1 for at, _ in placed)]
+    return [(i, y) for start, (at, y) in zip(starts, placed, strict=False)
+            for i in range(start, at + 1)]  # fmt: skip
 
 
-def _text(rollouts, placed: list[Placed], lost: Counter, balanced, context) -> LabelledText:
+def _text(rollouts, placed: list[Placed], lost: Counter, balanced, context, on) -> LabelledText:
     """Examples of these labels, each cut after its last one; rollouts without any are left out."""
+    if on not in ("every", "last"):
+        raise ValueError(f'on {on!r}: choose "every" or "last"')
     if context:
         lost["cut off"] = sum(at >= context for row in placed for at, _ in row)
         placed = [[(at, y) for at, y in row if at < context] for row in placed]
-    values = [y for row in placed for _, y in row]
-    if not values:
+    count = sum(map(len, placed))
+    if not count:
         raise ValueError("no labels are left: pass labelled rollouts that fit into the context")
+    if on == "every":
+        placed = [_spread(rollout, row) for rollout, row in zip(rollouts, placed, strict=True)]
+    values = [y for row in placed for _, y in row]
     weights = class_weights(values) if balanced else (1.0, 1.0)
     pairs = zip(rollouts, placed, strict=True)
     examples = [_example(rollout, row, weights) for rollout, row in pairs if row]
-    return LabelledText(examples, len(values), +lost)
+    return LabelledText(examples, count, +lost)
 
 
 def class_weights(values: Sequence[float]) -> tuple[float, float]:

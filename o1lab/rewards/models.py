@@ -34,8 +34,8 @@ __all__ = [
 class Recipe:
     """How a reward model is trained.
 
-    rows: rollouts an update. balanced: both classes weigh the same. on: which tokens carry an
-    outcome, "every" token of the completion or the "last" (not used for a PRM).
+    rows: rollouts an update. balanced: both classes weigh the same. on: which tokens carry a
+    label, "every" one of the step (ORM: of the completion) or the "last".
     """
 
     kind: str
@@ -107,7 +107,7 @@ def train_prm(
     policy's tokenizer (`retokenize` otherwise). Lightman et al. 2023.
     """
     model = token_classifier(policy)
-    text = step_examples(rollouts, labels, recipe.balanced, _context(model))
+    text = step_examples(rollouts, labels, recipe.balanced, _context(model), recipe.on)
     notes = {"labels": labels.name, "label ledger": asdict(labels.ledger)}
     notes["completions"] = labels.completions
     return _trained(model, policy, text, recipe, notes, folder, progress, on_record)

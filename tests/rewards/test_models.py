@@ -145,6 +145,19 @@ def test_outcomes_sit_on_every_token_or_the_last():
         assert at_of(one) == list(range(len(rollout.prompt_ids), size)) and at_of(two) == [size - 1]
 
 
+def test_a_steps_label_may_sit_on_all_its_tokens(policy):
+    rollout = worked(0, 3, (1,), tokenizer=policy.tokenizer)
+    labels = exact_labels(STORIES, [rollout], "kept")
+    last, every = (step_examples([rollout], labels, on=on) for on in ("last", "every"))
+    (one,), (two,) = last.examples, every.examples
+    assert one.ids == two.ids and last.labels == every.labels == 3
+    assert at_of(two) == list(range(len(rollout.prompt_ids), len(two.ids)))
+    start = len(rollout.prompt_ids)
+    for at, label in zip(at_of(one), labels.rows[0], strict=True):
+        assert {two.extra["label"][i] for i in range(start, at + 1)} == {label}
+        start = at + 1
+
+
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=30))
 def test_balanced_classes_weigh_the_same(values):
     values = [0.0, 1.0, *values]
@@ -198,7 +211,7 @@ def test_a_prm_learns_resumes_and_is_opened_by_the_stock_class(tmp_path):
     policy = policies()["llama"]
     rollouts = traces(policy.tokenizer, 24)
     labels = exact_labels(STORIES, rollouts, "kept")
-    recipe = replace(PRM, config=QUICK, rows=12, balanced=True)
+    recipe = replace(PRM, config=QUICK, rows=12, balanced=True, on="last")
     whole = train_prm(policy, rollouts, labels, recipe, progress=False)
     scores = score(whole, rollouts)
     flat = [(s, y) for a, b in zip(scores, labels.rows, strict=True) for s, y in zip(a, b, strict=True)]  # fmt: skip  # noqa: E501
