@@ -242,4 +242,4 @@ def _about(name: str) -> dict:
     arm = next((arm for arm in ARMS if arm.name == name), None)
     if arm is None:
         return {"kind": "none", "note": "no verifier"}
-    return {"kind": arm.kind, "note": arm.note}
+    return {"kind": arm.kind, "note": arm.note, "core": arm.seeds == CORE_SEEDS}

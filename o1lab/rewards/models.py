@@ -35,7 +35,8 @@ class Recipe:
     """How a reward model is trained.
 
     rows: rollouts an update. balanced: both classes weigh the same. on: which tokens carry a
-    label, "every" one of the step (ORM: of the completion) or the "last".
+    label, "every" one of the step (ORM: of the completion) or the "last". extra_layers: put on
+    top of the policy's own.
     """
 
     kind: str
@@ -43,6 +44,7 @@ class Recipe:
     rows: int = 64
     balanced: bool = False
     on: str = "every"
+    extra_layers: int = 0
 
     def __post_init__(self):
         if self.kind not in KINDS:
@@ -56,27 +58,46 @@ PRM = Recipe("prm", _CONFIG)
 ORM = Recipe("orm", _CONFIG)
 
 
-def token_classifier(policy: Policy):
+def token_classifier(policy: Policy, extra_layers: int = 0):
     """A stock `AutoModelForTokenClassification` with the policy's body and a head of zeros.
 
     Two labels, wrong and right, of which only the difference of logits matters: one would do,
     but with two the library's own pipeline, loss (int64 labels, -100 elsewhere) and trainers
     work on it as it is. With the head at zero every first score is 0.5. No dropout. The weights
     are float32, or float64 where the policy's are. Any Hub backbone does: `load` it first.
+
+    extra_layers: how many are put on top, each passing on what it gets until it is trained. The
+    policy's last layer holds what it expected at each place; a layer above it can compare that
+    with what was written, which layers below cannot.
     """
     from transformers import AutoModelForTokenClassification
 
     config = copy.deepcopy(policy.model.config)
     config.num_labels, config.classifier_dropout = 2, 0.0
+    if extra_layers:
+        _heighten(config, extra_layers)
     config.id2label, config.label2id = {0: "wrong", 1: "right"}, {"wrong": 0, "right": 1}
     like = next(policy.model.parameters())
     with torch.random.fork_rng(devices=[]):
         model = AutoModelForTokenClassification.from_config(config)
     model = model.to(like.device, torch.float64 if like.dtype == torch.float64 else torch.float32)
-    model.base_model.load_state_dict(policy.model.base_model.state_dict())
+    found = model.base_model.load_state_dict(policy.model.base_model.state_dict(), strict=False)
+    for name in found.missing_keys:  # of the layers on top: what they would add is 0
+        if name.endswith(("o_proj.weight", "down_proj.weight")):
+            torch.nn.init.zeros_(model.base_model.get_parameter(name))
     torch.nn.init.zeros_(model.score.weight)
     torch.nn.init.zeros_(model.score.bias)
     return model.eval()
+
+
+def _heighten(config, extra_layers: int) -> None:
+    """Ask for more layers, of the kind of the last one. ValueError below 0."""
+    if extra_layers < 0:
+        raise ValueError(f"extra_layers is {extra_layers}: layers can only be put on top")
+    config.num_hidden_layers += extra_layers
+    kinds = getattr(config, "layer_types", None)
+    if kinds:
+        config.layer_types = [*kinds, *[kinds[-1]] * extra_layers]
 
 
 def label_loss(model, batch: Batch, forward: Callable = hidden_states) -> torch.Tensor:
@@ -106,7 +127,7 @@ def train_prm(
     folder: as in `train`; a run that was killed goes on from there. Rollouts must be of the
     policy's tokenizer (`retokenize` otherwise). Lightman et al. 2023.
     """
-    model = token_classifier(policy)
+    model = token_classifier(policy, recipe.extra_layers)
     text = step_examples(rollouts, labels, recipe.balanced, _context(model), recipe.on)
     notes = {"labels": labels.name, "label ledger": asdict(labels.ledger)}
     notes["completions"] = labels.completions
@@ -127,7 +148,7 @@ def train_orm(
     right: for each rollout whether it is (`outcomes`). The other arguments are those of
     `train_prm`. Cobbe et al. 2021.
     """
-    model = token_classifier(policy)
+    model = token_classifier(policy, recipe.extra_layers)
     text = outcome_examples(rollouts, right, recipe.on, recipe.balanced, _context(model))
     notes = {"labels": f"outcome on {recipe.on} token"}
     return _trained(model, policy, text, recipe, notes, folder, progress, on_record)

@@ -83,6 +83,23 @@ def test_a_head_of_zeros_on_the_policys_body(policy):
     assert policy.model.config.num_labels == 2 and not hasattr(policy.model, "score")
 
 
+def test_layers_on_top_pass_on_what_they_get_and_are_saved(policy, tmp_path):
+    plain, taller = token_classifier(policy), token_classifier(policy, 2)
+    ids = torch.tensor([traces(policy.tokenizer, 1)[0].ids])
+    with torch.no_grad():
+        one, two = (m.base_model(ids).last_hidden_state for m in (plain, taller))
+    assert torch.allclose(one, two, atol=1e-5)
+    layers = policy.model.config.num_hidden_layers
+    assert (
+        taller.config.num_hidden_layers == layers + 2 and plain.config.num_hidden_layers == layers
+    )
+    save(RewardModel(taller, policy.tokenizer), tmp_path / "taller")
+    again = load_reward_model(tmp_path / "taller").model
+    assert len(again.base_model.layers) == layers + 2
+    with pytest.raises(ValueError, match="on top"):
+        token_classifier(policy, -1)
+
+
 def test_labels_sit_on_the_last_token_of_their_step(policy):
     tokenizer = policy.tokenizer
     rollouts = [worked(0, 3, (1,), tokenizer=tokenizer), unclosed(0, tokenizer=tokenizer)]
