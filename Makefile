@@ -44,6 +44,7 @@ checkpoints: setup
 ifeq ($(ONLY),)
 	@$(PY) -m o1lab serial
 	@$(PY) -m o1lab arms
+	@$(PY) -m o1lab sampling
 endif
 
 bench: setup

@@ -222,6 +222,7 @@ def write(record: dict, work: Path, out: Path, core: Held, small: Held) -> None:
         curves |= {f"{name}/{seed}/{key}": value for key, value in found.items()}
     fresh = out / "ladder.tmp"
     save_file(curves, fresh)
+    fresh.chmod(0o644)  # safetensors writes files for their owner only
     fresh.replace(out / "ladder.safetensors")
     save(out / "ladder.json", record)
 

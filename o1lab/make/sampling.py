@@ -206,6 +206,7 @@ def write(todo: list[Job], args, sizes: list[int]) -> None:
     record["blind"] = {"natural": _natural(2000), "narrow": _narrow(2000)}
     fresh = args.out / "sampling.tmp"
     save_file(arrays, fresh)
+    fresh.chmod(0o644)  # safetensors writes files for their owner only
     fresh.replace(args.out / "sampling.safetensors")
     save(args.out / "sampling.json", json.loads(json.dumps(record)))
 
