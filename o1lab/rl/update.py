@@ -85,14 +85,16 @@ def _one_update(model, optimizer, part: list[Micro], columns, config, beta, made
     spent = gradients(model, ready, config, loss)
     made.read += [place for places, _ in part for place in places]
     made.tally += tally
-    if made.count == 0 or not math.isfinite(spent):
+    if made.count == 0:
         made.loss = spent
     if tally.means()["approx_kl"] > config.kl_stop:
         made.stopped = True
         return
     norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm))
-    if math.isfinite(spent) and math.isfinite(norm):
-        optimizer.step()
+    if not math.isfinite(spent + norm):
+        made.loss, made.norm = spent, norm
+        return
+    optimizer.step()
     made.norm += (norm - made.norm) / (made.count + 1)
     made.count += 1
 
