@@ -11,6 +11,9 @@ Leaves out sampling, stopping and text (`generate`). Two decoders answer the sam
 import torch
 from torch.nn import functional as F
 
+from o1lab.model.hub_decoder import HubDecoder
+from o1lab.model.pasts import padded, sight
+
 SHAPES = ("llama", "qwen3")
 LARGEST = 100_000_000  # parameters; above it a second, fused copy of the weights costs too much
 FEW = 64  # rows; up to so many, each row has a copy of its prompt's keys: more bytes, fewer calls
@@ -18,13 +21,18 @@ FEW = 64  # rows; up to so many, each row has a copy of its prompt's keys: more 
 
 def decoder_for(model, room: int):
     """The faster decoder that can run this model. room: the most tokens a rollout may get."""
+    return Decoder(model, room) if keeps_pasts(model) else HubDecoder(model, room)
+
+
+def keeps_pasts(model) -> bool:
+    """Whether its decoder can go on from a `Past`: that of plain small models can."""
     config = model.config
     plain = config.model_type in SHAPES and not getattr(config, "use_sliding_window", False)
     plain = plain and (config.rope_parameters or {}).get("rope_type") == "default"
     plain = plain and not getattr(config, "attention_bias", False)
     plain = plain and not getattr(config, "mlp_bias", False) and config.hidden_act == "silu"
     small = sum(p.numel() for p in model.parameters()) <= LARGEST
-    return Decoder(model, room) if plain and small else HubDecoder(model, room)
+    return plain and small
 
 
 class Layer:
@@ -89,32 +97,48 @@ class Decoder:
         self.frequencies = 1.0 / theta**exponents  # (d / 2,), float32 as transformers has it
         self.dtype = torch.float64 if dtype == torch.float64 else torch.float32
 
-    def prefill(self, prompts: list[list[int]], n: int) -> torch.Tensor:
-        """Read the prompts; logits (P * n, V) after each, rows of one prompt side by side."""
-        device = self.embedding.device
-        lengths = torch.tensor([len(p) for p in prompts], device=device)
+    def prefill(self, prompts: list[list[int]], n: int, pasts=None) -> torch.Tensor:
+        """Read the prompts; logits (P * n, V) after each, rows of one prompt side by side.
+
+        pasts: what is remembered of each prompt's beginning, None for nothing; it is not read.
+        With them the decoder remembers too: `read` and `written`.
+        """
+        device, keep = self.embedding.device, pasts is not None
+        pasts = pasts or [None] * len(prompts)
+        old, skips = padded(pasts), [past.size if past else 0 for past in pasts]
+        skipped = torch.tensor(skips, device=device)  # (P,)
+        lengths = torch.tensor([len(p) for p in prompts], device=device) - skipped
         ids = torch.zeros(len(prompts), int(lengths.max()), dtype=torch.long)  # (P, T)
         for i, prompt in enumerate(prompts):
-            ids[i, : len(prompt)] = torch.tensor(prompt)
-        self.turns = self._turns(torch.arange(ids.shape[1] + self.room, device=device))
+            ids[i, : len(prompt) - skips[i]] = torch.tensor(prompt[skips[i] :])
+        time, self.old = ids.shape[1], 0 if old is None else old.shape[-2]
+        self.turns = self._turns(torch.arange(max(skips) + time + self.room, device=device))
         x = self.embedding[ids.to(device)]  # (P, T, D)
-        turn = self.turns[: ids.shape[1], None]  # (T, 1, d / 2)
+        turn = self.turns[skipped[:, None] + torch.arange(time, device=device)][:, :, None]
+        seen = None if old is None else sight(skipped, self.old, time)
         self.prompt_cache = []
-        for layer in self.layers:
-            x = self._prefill_layer(layer, x, turn)
+        for i, layer in enumerate(self.layers):
+            x = self._prefill_layer(layer, x, turn, None if old is None else old[i], seen)
         last = x[torch.arange(len(prompts), device=device), lengths - 1]  # (P, D)
-        hidden = torch.arange(ids.shape[1], device=device) >= lengths[:, None]
+        hidden = torch.arange(time, device=device) >= lengths[:, None]
+        unused = torch.arange(self.old, device=device) >= skipped[:, None]
+        hidden = torch.cat([unused, hidden], -1)  # (P, S + T)
         self.mask = torch.zeros(hidden.shape, dtype=x.dtype, device=device)
-        self.mask = self.mask.masked_fill(hidden, float("-inf"))[:, None, None]  # (P, 1, 1, T)
-        self._start(lengths, n)
+        self.mask = self.mask.masked_fill(hidden, float("-inf"))[:, None, None]  # (P, 1, 1, S + T)
+        self.fresh = self.prompt_cache if keep else []
+        self._start(lengths + skipped, n)
         return (self._unit(last) @ self.unembedding).repeat_interleave(n, 0)
 
-    def _prefill_layer(self, layer: Layer, x: torch.Tensor, turn: torch.Tensor) -> torch.Tensor:
+    def _prefill_layer(self, layer: Layer, x: torch.Tensor, turn, old, seen) -> torch.Tensor:
         p, t, _ = x.shape
         q, k, v = self._project(layer, x, turn)  # (P, T, H or K, d)
         q, k, v = (y.transpose(1, 2) for y in (q, k, v))
-        mixed = F.scaled_dot_product_attention(q, k, v, scale=1.0, is_causal=True, enable_gqa=True)
-        self.prompt_cache.append((k, v))  # (P, K, T, d)
+        if old is not None:
+            k, v = torch.cat([old[0], k], 2), torch.cat([old[1], v], 2)
+        mixed = F.scaled_dot_product_attention(
+            q, k, v, seen, scale=1.0, is_causal=seen is None, enable_gqa=True
+        )
+        self.prompt_cache.append((k, v))  # (P, K, S + T, d)
         return self._finish(layer, x, mixed.transpose(1, 2).reshape(p, t, -1))
 
     def _start(self, lengths: torch.Tensor, n: int) -> None:
@@ -123,7 +147,7 @@ class Decoder:
         self.positions = lengths.repeat_interleave(n)  # (R,) of the next token
         self.owner = torch.arange(len(lengths), device=lengths.device).repeat_interleave(n)
         self.shared = rows > FEW
-        self.time = 0 if self.shared else longest
+        self.time = self.begun = 0 if self.shared else longest
         keys = self.prompt_cache[0][0]
         self.own_cache = [
             keys.new_empty(2, rows, self.kv, self.time + self.room, self.size) for _ in self.layers
@@ -209,6 +233,19 @@ class Decoder:
         self.grid = torch.zeros(count * most, dtype=torch.long, device=self.owner.device)
         self.grid[self.places] = torch.arange(len(self.owner), device=self.owner.device)
 
+    def read(self, sizes: list[int]) -> list[torch.Tensor]:
+        """What was read of each prompt, its last `size` tokens: keys and values (L, 2, K, t, d)."""
+        ends = [self.old + size for size in sizes]
+        return [
+            torch.stack([torch.stack([y[i, :, self.old : end] for y in kv]) for kv in self.fresh])
+            for i, end in enumerate(ends)
+        ]
+
+    def written(self, rows: torch.Tensor) -> torch.Tensor:
+        """Keys and values of all that these rows were fed, (rows, L, 2, K, t, d)."""
+        parts = [own[:, rows, :, self.begun : self.time] for own in self.own_cache]
+        return torch.stack(parts).permute(2, 0, 1, 3, 4, 5)
+
     def keep(self, rows: torch.Tensor) -> None:
         """Drop all rows but these (indices in rising order) and prompts that nobody needs."""
         used, self.owner = torch.unique_consecutive(self.owner[rows], return_inverse=True)
@@ -233,51 +270,3 @@ class Decoder:
     def _unit(self, x: torch.Tensor) -> torch.Tensor:
         """x over its Euclidean length: the part of RMS norm that depends on x (eps included)."""
         return x * x.square().sum(-1, keepdim=True).add_(self.eps * x.shape[-1]).rsqrt_()
-
-
-class HubDecoder:
-    """Any Hugging Face causal LM, through its own forward pass and key-value cache."""
-
-    def __init__(self, model, room: int):
-        self.model, self.device = model, next(model.parameters()).device
-
-    def prefill(self, prompts: list[list[int]], n: int) -> torch.Tensor:
-        """Read each prompt once (padded on the left) and repeat its cache for n rows."""
-        from transformers import DynamicCache
-
-        width = max(map(len, prompts))
-        ids = torch.zeros(len(prompts), width, dtype=torch.long)
-        self.mask = torch.zeros(len(prompts), width, dtype=torch.long)
-        for i, prompt in enumerate(prompts):
-            ids[i, width - len(prompt) :] = torch.tensor(prompt)
-            self.mask[i, width - len(prompt) :] = 1
-        self.mask = self.mask.to(self.device)
-        positions = (self.mask.cumsum(-1) - 1).clamp(min=0)
-        self.cache = DynamicCache(config=self.model.config)
-        logits = self._forward(ids.to(self.device), positions)
-        self.positions = positions[:, -1:].repeat_interleave(n, 0)
-        self.mask = self.mask.repeat_interleave(n, 0)
-        self.cache.batch_repeat_interleave(n)
-        return logits.repeat_interleave(n, 0)
-
-    def step(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Append one token to every row; logits (R, V) of the next."""
-        self.positions = self.positions + 1
-        self.mask = F.pad(self.mask, (0, 1), value=1)
-        return self._forward(tokens[:, None], self.positions)
-
-    def keep(self, rows: torch.Tensor) -> None:
-        """Drop all rows but these."""
-        self.cache.batch_select_indices(rows)
-        self.mask, self.positions = self.mask[rows], self.positions[rows]
-
-    def _forward(self, ids: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        out = self.model(
-            input_ids=ids,
-            attention_mask=self.mask,
-            position_ids=positions,
-            past_key_values=self.cache,
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        return out.logits[:, -1]

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 
 from o1lab.measure.compute import forward_flops
-from o1lab.model.decoder import decoder_for
+from o1lab.model.decoder import decoder_for, keeps_pasts
+from o1lab.model.pasts import Keeper, Past
 from o1lab.model.rollouts import Rollout
 from o1lab.model.steps import newline_ids, step_ends
 
@@ -30,6 +31,7 @@ class Settings:
     seed: int
     stop: str
     batch_rows: int
+    remember: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,11 @@ class _Request:
     prompt: list[int]
     start: list[int]
     first: int  # rollouts of the same text asked for before this one, in this call
+    past: Past | None = None  # what need not be read of them
+
+    @property
+    def skipped(self) -> int:
+        return self.past.size if self.past else 0
 
     @property
     def ids(self) -> list[int]:
@@ -53,6 +60,7 @@ class Written:
     ids: list[int]
     logprobs: list[float]
     ended: bool
+    past: Past | None = None
 
 
 def generate(
@@ -67,6 +75,7 @@ def generate(
     stop: str = "end",
     prefixes: Sequence[str | list[int]] | None = None,
     problems: Sequence | None = None,
+    pasts: Sequence[Past | None] | None = None,
     batch_rows: int = 512,
     progress: bool = False,
 ) -> list[list[Rollout]]:
@@ -80,15 +89,19 @@ def generate(
     prefixes: for each prompt the beginning of its completion, as text or token ids. Rollouts
         contain it, with log-probability 0, and its FLOPs are shared like the prompt's.
     problems: what each prompt asks; kept in the rollouts.
+    pasts: for each prompt the `past` of the rollout that its prefix is, or None. What that holds
+        is not read again, and unfinished rollouts get theirs (where `keeps_pasts(model)`).
     batch_rows: the most rollouts in flight; changes speed and memory only.
 
     Raises ValueError for bad settings or a prompt that leaves no room, before any work.
     """
-    settings = Settings(n, max_new_tokens, temperature, seed, stop, batch_rows)
+    remember = pasts is not None and keeps_pasts(model)
+    settings = Settings(n, max_new_tokens, temperature, seed, stop, batch_rows, remember)
+    pasts = pasts if remember else [None] * len(prompts)
     prefixes = [""] * len(prompts) if prefixes is None else prefixes
     problems = [None] * len(prompts) if problems is None else problems
-    _check(settings, prompts, prefixes, problems)
-    requests = _requests(tokenizer, prompts, prefixes, n)
+    _check(settings, prompts, prefixes, problems, pasts)
+    requests = _requests(tokenizer, prompts, prefixes, pasts, n)
     _check_room(model, requests, max_new_tokens)
     groups: list[list[Rollout]] = [[] for _ in prompts]
     with _bar(len(prompts) * n, progress) as bar:
@@ -103,7 +116,7 @@ def generate(
     return groups
 
 
-def _check(settings: Settings, prompts, prefixes, problems) -> None:
+def _check(settings: Settings, prompts, prefixes, problems, pasts) -> None:
     if isinstance(prompts, str):
         raise ValueError("prompts is one text: give a list of texts")
     if settings.n < 1 or settings.max_new_tokens < 1 or settings.batch_rows < 1:
@@ -112,8 +125,8 @@ def _check(settings: Settings, prompts, prefixes, problems) -> None:
         raise ValueError(f"temperature {settings.temperature}: give a number of at least 0")
     if settings.stop not in ("end", "step"):
         raise ValueError(f'stop {settings.stop!r}: choose "end" or "step"')
-    if not len(prompts) == len(prefixes) == len(problems):
-        raise ValueError("prompts, prefixes and problems must be of one length")
+    if not len(prompts) == len(prefixes) == len(problems) == len(pasts):
+        raise ValueError("prompts, prefixes, problems and pasts must be of one length")
 
 
 def _check_room(model, requests: list[_Request], max_new_tokens: int) -> None:
@@ -121,6 +134,8 @@ def _check_room(model, requests: list[_Request], max_new_tokens: int) -> None:
     for request in requests:
         if not request.ids:
             raise ValueError(f"prompt {request.at} is empty: the model needs a token to begin")
+        if request.skipped >= len(request.ids):
+            raise ValueError(f"the past of prompt {request.at} is not that of its prefix")
         if room and len(request.ids) + max_new_tokens > room:
             raise ValueError(
                 f"prompt {request.at} has {len(request.ids)} tokens: with {max_new_tokens} new "
@@ -128,16 +143,16 @@ def _check_room(model, requests: list[_Request], max_new_tokens: int) -> None:
             )
 
 
-def _requests(tokenizer, prompts, prefixes, n: int) -> list[_Request]:
+def _requests(tokenizer, prompts, prefixes, pasts, n: int) -> list[_Request]:
     seen: Counter = Counter()
     out = []
-    for at, (prompt, prefix) in enumerate(zip(prompts, prefixes, strict=True)):
+    for at, (prompt, prefix, past) in enumerate(zip(prompts, prefixes, pasts, strict=True)):
         start = prefix
         if isinstance(prefix, str):
             start = tokenizer.encode(prefix, add_special_tokens=False) if prefix else []
         ids = tokenizer.encode(prompt)
         key = (*ids, *start)
-        out.append(_Request(at, ids, list(start), seen[key]))
+        out.append(_Request(at, ids, list(start), seen[key], past))
         seen[key] += n
     return out
 
@@ -195,11 +210,16 @@ def _run(model, tokenizer, requests, uniforms: np.ndarray, settings: Settings) -
     here = torch.arange(rows, device=device)  # which row each row of the batch is
     alive = torch.ones(rows, dtype=torch.bool, device=device)
     decoder = decoder_for(model, room)
-    logits = decoder.prefill([r.ids for r in requests], rows // len(requests))
+    each, pasts = rows // len(requests), [r.past for r in requests]
+    logits = decoder.prefill([r.ids for r in requests], each, pasts if settings.remember else None)
+    sizes = [len(r.ids) - r.skipped for r in requests]
+    keeper = Keeper(decoder, pasts, sizes, each) if settings.remember else None
     for t in range(room):
         tokens, likely = draw(logits, settings.temperature, streams[t, here])
         ids[t, here], logprobs[t, here] = tokens, likely.double()
         done = stops(tokens, here, ids[: t + 1]) & alive
+        if keeper and (done.any() or t + 1 == room):
+            keeper((done if t + 1 < room else alive) & ~stops.table[tokens], here)
         if done.any():
             lengths[here[done]] = t + 1
             alive = alive & ~done
@@ -211,12 +231,12 @@ def _run(model, tokenizer, requests, uniforms: np.ndarray, settings: Settings) -
                 here, tokens, alive = here[kept], tokens[kept], alive[kept]
         if t + 1 < room:
             logits = decoder.step(tokens)
-    return _cut(ids.T, logprobs.T, lengths, stops.ends)
+    return _cut(ids.T, logprobs.T, lengths, stops.ends, keeper.found if keeper else {})
 
 
-def _cut(ids, logprobs, lengths, ends: set[int]) -> list[Written]:
-    found = zip(ids.tolist(), logprobs.tolist(), lengths.tolist(), strict=True)
-    return [Written(i[:m], p[:m], i[m - 1] in ends) for i, p, m in found]
+def _cut(ids, logprobs, lengths, ends: set[int], pasts: dict[int, Past]) -> list[Written]:
+    found = enumerate(zip(ids.tolist(), logprobs.tolist(), lengths.tolist(), strict=True))
+    return [Written(i[:m], p[:m], i[m - 1] in ends, pasts.get(row)) for row, (i, p, m) in found]
 
 
 class _Stops:
@@ -263,11 +283,13 @@ def _rollout(model, tokenizer, request: _Request, found: Written, problem, n: in
         text=tokenizer.decode(shown),
         step_ends=step_ends(tokenizer, shown),
         finished=found.ended,
-        flops=_flops(model.config, len(request.ids), len(found.ids), n),
+        flops=_flops(model.config, request.skipped, len(request.ids), len(found.ids), n),
+        past=found.past,
     )
 
 
-def _flops(config, read: int, written: int, n: int) -> float:
+def _flops(config, skipped: int, start: int, written: int, n: int) -> float:
     """Forward FLOPs of a rollout: its share of one prefill, and every token fed after it."""
-    prefill = forward_flops(config, read, (read + 1) / 2, logits_tokens=1) / n
-    return prefill + forward_flops(config, written - 1, read + written / 2)
+    read = start - skipped
+    prefill = forward_flops(config, read, skipped + (read + 1) / 2, logits_tokens=1) / n
+    return prefill + forward_flops(config, written - 1, start + written / 2)

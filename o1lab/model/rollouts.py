@@ -1,6 +1,7 @@
 """The rollout: the noun that engine, verifiers, training and search pass around."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from o1lab.tasks.base import Problem, read_completion
 
@@ -16,6 +17,7 @@ class Rollout:
     step_ends: for each step of the thoughts, the index in `ids` just past its last token.
     finished: True when the end token was written; False when it was cut at the length limit.
     flops: forward FLOPs spent on this rollout, its share of the shared prompt included.
+    past: keys and values that it left behind, where `generate` was asked for them.
     """
 
     problem: Problem | None
@@ -26,6 +28,7 @@ class Rollout:
     step_ends: list[int] = field(default_factory=list)
     finished: bool = False
     flops: float = 0.0
+    past: Any = field(default=None, repr=False, compare=False)
 
     @property
     def thoughts(self) -> str | None:

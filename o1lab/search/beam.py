@@ -163,15 +163,13 @@ def _jobs(run: _Run, hunt: _Hunt) -> list[_Job]:
 
 def _price(run: _Run, rollout: Rollout) -> Ledger:
     """The most that a step after this beam costs, with its look-ahead and its scores."""
-    writer, samples = run.writer, run.settings.samples
-    read, step = len(rollout.prompt_ids) + len(rollout.ids), writer.step_tokens
-    price = writer.price(read, samples)
-    for ahead in range(1, run.settings.lookahead + 1):
-        one = writer.price(read + ahead * step, 1)
+    writer, samples, more = run.writer, run.settings.samples, run.settings.lookahead
+    price = writer.price(rollout, samples)
+    for ahead in range(1, more + 1):
+        one = writer.price(rollout, 1, more=ahead * writer.step_tokens)
         price = sum([one] * samples, price)
-    prompt, written, steps = size(rollout, step)
-    more = run.settings.lookahead
-    return price + run.judge.price([(prompt, written + more * step, steps + more)] * samples)
+    prompt, written, steps = size(rollout, (more + 1) * writer.step_tokens)
+    return price + run.judge.price([(prompt, written, steps + more)] * samples)
 
 
 def _write(run: _Run, jobs: Sequence[_Job]) -> None:

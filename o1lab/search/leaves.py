@@ -25,6 +25,7 @@ class Leaves:
     scorer: Judge
     mix: float = 0.0
     rollouts: int = 1
+    prune: float | None = None
     outcome: Callable[[Rollout], float] | None = None
     check: Check | None = None
 
@@ -45,6 +46,7 @@ class Leaves:
         for _, node in new:
             value = (1 - self.mix) * score.get(id(node), 0.0)
             node.value = value + self.mix * ends[id(node)] if self.mix else value
+            node.ended |= self.prune is not None and node.value <= self.prune
 
     def _scored(self, rollout: Rollout) -> bool:
         return self.mix < 1 or (rollout.finished and self.outcome is None)
@@ -95,7 +97,7 @@ class Leaves:
             return price
         prompt, written, steps = asked
         new = self.writer.max_new_tokens
-        price += self.writer.price(prompt + written, self.rollouts, new)
+        price += self.writer.price(rollout, self.rollouts, new, more)
         if not self.outcome:
             price += self.scorer.price([(prompt, written + new, steps + new)] * self.rollouts)
         return price

@@ -16,7 +16,7 @@ from o1lab.search.budget import Budget
 from o1lab.search.expansion import State, add_children, plant
 from o1lab.search.judging import Judge
 from o1lab.search.leaves import Leaves, verified
-from o1lab.search.tree import Found, Node, Tree, check_choice, choose, endings_of
+from o1lab.search.tree import Found, Node, Tree, check_choice, choose, endings_of, forget
 from o1lab.search.writing import Writer, spent
 from o1lab.tasks.base import Problem
 
@@ -34,6 +34,7 @@ class Settings:
     mix: a leaf's value is (1 - mix) score + mix rollout; rollouts: completions a leaf gets.
     widen: a node with N visits is expanded N^widen times, rounded down, `samples` draws each
         (progressive widening, Coulom 2007); at 0 once.
+    prune: a prefix of this value or less is never sampled from; None prunes nothing.
     choose: how the answer is chosen, see `tree.choose`.
     """
 
@@ -48,6 +49,7 @@ class Settings:
     mix: float = 0.0
     rollouts: int = 1
     widen: float = 0.0
+    prune: float | None = None
     choose: str = "score"
 
     def __post_init__(self):
@@ -154,7 +156,7 @@ def mcts(
     The same seed gives the same trees. ValueError for bad settings, before any work.
     """
     judge = Judge(scorer, settings.how)
-    leaves = Leaves(writer, judge, settings.mix, settings.rollouts, outcome, check)
+    leaves = Leaves(writer, judge, settings.mix, settings.rollouts, settings.prune, outcome, check)
     run = _Run(writer, leaves, settings, budget, check, state)
     trees = plant(writer, problems, roots, state, writer.max_new_tokens if settings.mix else 0)
     with _bar(len(trees), progress) as bar:
@@ -217,13 +219,11 @@ def _gather(run: _Run, tree: Tree) -> list[_Flight]:
 
 def _price(run: _Run, node: Node, grows: bool, paid: bool) -> Ledger:
     """The most that a simulation which ends its descent here costs."""
-    rollout = node.rollout
-    read = len(rollout.prompt_ids) + len(rollout.ids)
-    price = run.leaves.price(rollout, run.writer.step_tokens) if grows else Ledger()
+    price = run.leaves.price(node.rollout, run.writer.step_tokens) if grows else Ledger()
     if grows and not paid:
-        price += run.writer.price(read, run.settings.samples)
+        price += run.writer.price(node.rollout, run.settings.samples)
     if not grows and node.value is None:
-        price += run.leaves.price(rollout)
+        price += run.leaves.price(node.rollout)
     return price
 
 
@@ -269,6 +269,7 @@ def _stop(tree: Tree, settings: Settings) -> None:
 
 
 def _found(tree: Tree, how: str) -> Found:
+    forget(tree)
     endings = endings_of(tree)
     chosen = tree.verified or choose(endings, how)
     return Found(

@@ -20,7 +20,7 @@ class Node:
 
     rollout: the prefix; its `flops` are those of the steps on it. number: its place among the
         tree's nodes. parent: the number of the node it was first sampled from.
-    ended: nothing can follow, for it has an answer, or was cut.
+    ended: nothing can follow, for it is complete, was cut, or was pruned.
     priors: of the children, in their order; they sum to 1. weights: their logarithms before that.
     draws: steps sampled from here; rounds: in how many expansions.
     visits: N. total: W, the sum of the values backed up, so Q = W / N. best: the highest of them.
@@ -133,6 +133,12 @@ def walk(root: Node) -> list[Node]:
             out.append(node)
             todo += node.children
     return out
+
+
+def forget(tree: Tree) -> None:
+    """Let go of the keys and values of all prefixes, which are large."""
+    for node in walk(tree.root):
+        node.rollout.past = None
 
 
 def endings_of(tree: Tree) -> list[Ending]:

@@ -21,7 +21,9 @@ class Writer:
     """A policy (`model`, `tokenizer`) with how it samples.
 
     step_tokens: the most tokens of one step; the answer counts as one. max_new_tokens: of a whole
-    completion. The other fields are those of `generate`.
+    completion. remember: a prefix's keys and values are computed once and kept while the search
+    goes on (where the policy's decoder can); else it is read again at every call. The other
+    fields are those of `generate`.
     """
 
     policy: Any
@@ -30,6 +32,7 @@ class Writer:
     temperature: float = 1.0
     seed: int = 0
     batch_rows: int = 512
+    remember: bool = True
 
     def __post_init__(self):
         if not 1 <= self.step_tokens <= self.max_new_tokens:
@@ -108,31 +111,39 @@ class Writer:
             stop=stop,
             prefixes=[prefix.ids for prefix in prefixes],
             problems=[prefix.problem for prefix in prefixes],
+            pasts=[prefix.past for prefix in prefixes] if self.remember else None,
             batch_rows=self.batch_rows,
         )
 
-    def price(self, read: int, n: int, new: int | None = None) -> Ledger:
-        """The most that n rollouts of at most `new` tokens after a prefix cost, prompt included.
+    def price(self, prefix: Rollout, n: int, new: int | None = None, more: int = 0) -> Ledger:
+        """The most that n rollouts of at most `new` tokens after a prefix cost, it included.
 
-        read: tokens of prompt and prefix, read once for all n. new: default one step.
+        new: default one step. more: tokens that the prefix will have gained by then.
         """
         new = self.step_tokens if new is None else new
-        config = self.policy.model.config
-        prefill = forward_flops(config, read, (read + 1) / 2, logits_tokens=1)
-        written = forward_flops(config, new - 1, read + new / 2)
+        config, skipped = self.policy.model.config, remembered(prefix)
+        start = len(prefix.prompt_ids) + len(prefix.ids) + more
+        read = start - skipped
+        prefill = forward_flops(config, read, skipped + (read + 1) / 2, logits_tokens=1)
+        written = forward_flops(config, new - 1, start + new / 2)
         return Ledger(read, n * new, policy_flops=prefill + n * written)
 
 
+def remembered(prefix: Rollout) -> int:
+    """How many tokens of prompt and prefix need not be read again."""
+    return prefix.past.size if prefix.past else 0
+
+
 def joined(prefix: Rollout, rollout: Rollout) -> Rollout:
-    """The rollout with its prefix's log-probabilities and FLOPs put into it."""
+    """The rollout with its prefix's log-probabilities put into it, and its FLOPs added."""
     logprobs = prefix.logprobs + rollout.logprobs[len(prefix.ids) :]
     return replace(rollout, logprobs=logprobs, flops=prefix.flops + rollout.flops)
 
 
 def spent(prefix: Rollout, group: Sequence[Rollout]) -> Ledger:
-    """What a group of rollouts of one prefix cost: prompt and prefix once, and what is new."""
+    """What a group of rollouts of one prefix cost: what was read of it, and what is new."""
     return Ledger(
-        prompt_tokens=len(prefix.prompt_ids) + len(prefix.ids),
+        prompt_tokens=len(prefix.prompt_ids) + len(prefix.ids) - remembered(prefix),
         generated_tokens=sum(len(rollout.ids) - len(prefix.ids) for rollout in group),
         policy_flops=sum(rollout.flops - prefix.flops for rollout in group),
     )

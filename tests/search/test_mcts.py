@@ -168,6 +168,16 @@ def test_widening_draws_anew_and_adds_priors():
     assert sum(found.tree.priors) == pytest.approx(1)
 
 
+def test_a_pruned_prefix_is_visited_and_never_sampled_from():
+    table = {("1",): 0.0, ("2",): 0.2}
+    policy, options = clockwork(EVEN, EVEN), {"simulations": 40, "samples": 16}
+    found = search(policy, TableScorer(table), prune=0.0, **options)
+    dead, alive = sorted(found.tree.children, key=lambda child: child.value)
+    assert dead.ended and not dead.children and dead.visits and alive.children
+    kept = search(policy, TableScorer(table), **options)
+    assert all(child.children for child in kept.tree.children)
+
+
 @cache
 def countdown():
     """The shipped policy in float64, where batches of any size give the same tokens."""
