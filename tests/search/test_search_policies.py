@@ -1,0 +1,161 @@
+"""Searches with real policies, tokenizers and scorers: costs, placebos, and a byte-level BPE."""
+
+from functools import cache
+from math import sqrt
+
+import pytest
+
+from o1lab.measure.compute import Ledger, ledger_of
+from o1lab.model.checkpoints import load, think_all
+from o1lab.rewards.base import ExactScorer, is_right
+from o1lab.rewards.completions import Completer
+from o1lab.rewards.models import RewardModel, token_classifier
+from o1lab.rewards.scorers import ConstantScorer, MonteCarloScorer, NoisyOracle
+from o1lab.search import beam, mcts
+from o1lab.search.budget import Budget
+from o1lab.search.judging import Judge, minus, shares
+from o1lab.search.tree import walk
+from o1lab.search.writing import Writer
+from o1lab.tasks import task
+from o1lab.tasks.base import Problem
+from o1lab.tasks.lessons import exam, lesson
+from tests.model.tiny import byte_tokenizer, tiny_qwen
+from tests.search.toys import clockwork, problem, writer
+
+WORLD = lesson("countdown")[0]
+
+
+def ok(rollout) -> bool:
+    return is_right(WORLD, rollout)
+
+
+@cache
+def planner():
+    return load("countdown-cot")
+
+
+def ask(policy=None, **settings):
+    return Writer(policy or planner(), **{"step_tokens": 16, "max_new_tokens": 60} | settings)
+
+
+def verifier(policy):
+    """A reward model with a random head: its cost is real."""
+    model = token_classifier(policy)
+    model.score.weight.data[1] = 0.1
+    return RewardModel(model, policy.tokenizer)
+
+
+def searches(scorer, problems, budget, writing):
+    """A tree and beams with the same scorer, budget and policy."""
+    yield mcts.mcts(writing, problems, scorer, mcts.Settings(30, batch=2), budget=budget)
+    settings = beam.Settings(2, 4, trees=2, lookahead=1)
+    yield beam.beam_search(writing, problems, scorer, settings, budget=budget)
+
+
+@pytest.mark.parametrize("kind", ["prm", "monte carlo"])
+def test_learned_scorers_are_paid_for_and_no_budget_is_overshot(kind):
+    problems, budget = exam("countdown", 3), Budget(flops=1.5e9)
+    scorer = verifier(planner())
+    if kind == "monte carlo":
+        scorer = MonteCarloScorer(Completer(planner(), WORLD, n=2, max_new_tokens=60))
+        budget = Budget(flops=5e9)
+    for found in searches(scorer, problems, budget, ask()):
+        assert all(f.ledger.flops <= budget.flops for f in found)
+        spent = sum((f.ledger for f in found), Ledger())
+        assert spent.scored_tokens == scorer.ledger.scored_tokens
+        if kind == "prm":
+            assert spent.verifier_flops == pytest.approx(scorer.ledger.verifier_flops)
+            assert spent.verifier_flops > 0.1 * spent.policy_flops
+        scorer.ledger = Ledger()
+
+
+@pytest.mark.parametrize("remember", [True, False])
+def test_a_byte_level_tokenizer_goes_through_both(remember):
+    tokenizer, stories = byte_tokenizer(), task("stories")
+    policy = type("Policy", (), {"model": tiny_qwen(len(tokenizer)), "tokenizer": tokenizer})
+    problems = [Problem("stories", "Ann has 3.\n<think>\n", "3", 1), *exam("stories", 1)]
+    writing = ask(policy, step_tokens=60, max_new_tokens=150, remember=remember)
+    scorer = verifier(policy)
+    for found in searches(scorer, problems, Budget(flops=3e9), writing):
+        assert [f.problem for f in found] == problems
+        for f in found:
+            assert f.ledger.generated_tokens > 0 and f.depth > 0
+            assert f.rollout is None or f.rollout.answer is not None
+    assert stories.name == "stories"
+
+
+def test_remembering_changes_the_cost_and_nothing_else():
+    policy, problems = load("countdown-cot"), exam("countdown", 3)
+    policy.model.double()
+    found = [
+        mcts.mcts(ask(policy, remember=r), problems, ExactScorer(WORLD), mcts.Settings(20))
+        for r in (True, False)
+    ]
+    for ours, again in zip(*found, strict=True):
+        nodes = [[(n.rollout.ids, n.visits) for n in walk(f.tree)] for f in (ours, again)]
+        assert nodes[0] == nodes[1]
+        assert ours.ledger.generated_tokens == again.ledger.generated_tokens
+        assert ours.ledger.prompt_tokens < 0.5 * again.ledger.prompt_tokens
+        assert ours.ledger.flops < again.ledger.flops
+        assert all(node.rollout.past is None for node in walk(ours.tree))
+
+
+def test_a_perfect_verifier_finds_every_solvable_problem_sooner_than_sampling_does():
+    problems = exam("countdown", 32)
+    options = mcts.Settings(2000, samples=1, widen=0.5, c_init=0.5, fpu=0.0, prune=0.0)
+    found = mcts.mcts(
+        ask(temperature=0.7), problems, ExactScorer(WORLD), options, check=ok,
+        budget=Budget(flops=20e9),
+    )  # fmt: skip
+    assert all(f.stopped == "verified" and ok(f.rollout) for f in found)
+    mean = sum(f.ledger.flops for f in found) / len(found)
+    groups = think_all(planner(), problems, 4, temperature=0.7, max_new_tokens=60)
+    sampled = sum(ledger_of(group).flops for group in groups) / len(groups)
+    assert mean < sampled and sum(any(map(ok, group)) for group in groups) < len(groups)
+
+
+def test_a_verifier_that_knows_nothing_is_no_better_than_sampling():
+    problems, n = exam("countdown", 48, seed=1), 6
+    groups = think_all(planner(), problems, n, max_new_tokens=60)
+    cost = sum(ledger_of(group).flops for group in groups) / len(groups)
+    sampled = sum(any(map(ok, group)) for group in groups)
+    for scorer in (NoisyOracle(WORLD, auroc=0.5), ConstantScorer()):
+        options = mcts.Settings(500, widen=0.5)
+        found = mcts.mcts(ask(), problems, scorer, options, check=ok, budget=Budget(flops=cost))
+        solved = sum(f.stopped == "verified" for f in found)
+        assert solved <= sampled + 2 * sqrt(len(problems)) / 2
+
+
+def test_a_constant_verifier_answers_as_often_right_as_the_policy():
+    policy, count = clockwork({"1": 0.5, "2": 0.5}, answer={"7": 0.3, "8": 0.7}), 400
+    asked = [problem() for _ in range(count)]  # equal prompts in one call get draws of their own
+    found = mcts.mcts(writer(policy), asked, ConstantScorer(), mcts.Settings(20, samples=2))
+    right = sum(f.rollout.answer == "7" for f in found) / count
+    assert right == pytest.approx(0.3, abs=3 * sqrt(0.3 * 0.7 / count))
+
+
+def test_shares_are_whole_and_sum_to_the_total():
+    total = Ledger(10, 7, 101, 5.0, 3.5)
+    prices = [Ledger(5, 3, 40, 2.0, 2.0), Ledger(5, 4, 61, 3.0, 1.5), Ledger(1, 1, 1, 1.0, 1.0)]
+    parts = shares(total, prices)
+    assert sum(parts, Ledger()) == total
+    for part, price in zip(parts, prices, strict=True):
+        assert part.scored_tokens <= price.scored_tokens and part.prompt_tokens <= 5
+    assert shares(total, [Ledger()] * 2)[0] == total and minus(total, total) == Ledger()
+
+
+def test_a_reward_model_is_priced_as_it_charges():
+    scorer = verifier(planner())
+    judge, problems = Judge(scorer), exam("countdown", 2)
+    groups = think_all(planner(), problems, 5, max_new_tokens=60)
+    for chosen in (groups, [group[:1] for group in groups]):
+        scorer.ledger = Ledger()
+        _, ledgers = judge([list({r.text: r for r in group}.values()) for group in chosen])
+        assert sum(ledgers, Ledger()).scored_tokens == scorer.ledger.scored_tokens
+        for group, ledger in zip(chosen, ledgers, strict=True):
+            sizes = [
+                (len(r.prompt_ids), len(r.ids), 0) for r in {r.text: r for r in group}.values()
+            ]
+            price = judge.price(sizes)
+            assert ledger.verifier_flops == pytest.approx(price.verifier_flops)
+            assert ledger.scored_tokens <= price.scored_tokens
