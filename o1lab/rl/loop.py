@@ -1,14 +1,12 @@
 """The loop that PPO and GRPO share: sample, pay, look, update; with exact resume.
 
-Leaves out what an advantage is (`experience`) and how good presets look (`ppo`, `grpo`).
+Leaves out what an advantage is (`experience`) and which settings are good (`ppo`, `grpo`).
 """
 
 import copy
-import json
-import time
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -24,15 +22,15 @@ from o1lab.model.updates import bf16_here, plain_attention
 from o1lab.rl.experience import Experience, estimate, look
 from o1lab.rl.metrics import describe
 from o1lab.rl.objectives import next_beta
-from o1lab.rl.policy_value import ActorCritic, reading_flops
+from o1lab.rl.policy_value import ActorCritic
 from o1lab.rl.rewards import Reward, pay
-from o1lab.rl.settings import FREE, RLConfig, as_training
+from o1lab.rl.run import Job, Run, identity_of, keep, last_good, resume, save, timed
+from o1lab.rl.settings import RLConfig, as_training
 from o1lab.rl.trouble import RLDiverged, check_look, check_update
 from o1lab.rl.update import Updates, updates
 from o1lab.tasks.base import Problem
 
 __all__ = ["RLDiverged", "RLRecord", "learn"]
-PARTS = ("rollout", "score", "look", "update")
 
 
 @dataclass
@@ -44,36 +42,6 @@ class RLRecord:
     flops: dict[str, float]
     seconds: dict[str, float]
     ledger: Ledger
-    records: list[dict]
-
-
-@dataclass
-class _Run:
-    """The counters of a run in progress; all of it goes into a checkpoint."""
-
-    beta: float
-    step: int = 0
-    samples: int = 0
-    flops: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTS, 0.0))
-    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTS, 0.0))
-    ledger: dict = field(default_factory=lambda: asdict(Ledger()))
-
-
-@dataclass
-class _Job:
-    """What stays the same from one iteration to the next."""
-
-    policy: Policy
-    model: ActorCritic
-    reference: object
-    optimizer: object
-    problems: Callable[[int], list[Problem]]
-    reward: Reward
-    config: RLConfig
-    folder: Path | None
-    evaluate: Callable | None
-    on_record: Callable | None
-    identity: dict
     records: list[dict]
 
 
@@ -105,12 +73,12 @@ def learn(
     reference = copy.deepcopy(policy.model) if reference is None else reference
     optimizer = make_optimizer(model, as_training(config))
     folder = Path(folder) if folder else None
-    identity, run, records = {}, _Run(config.beta), []
+    identity, run, records = {}, Run(config.beta), []
     if folder:
         state.prepare(folder, model)
-        identity = _identity(model, reference, problems, reward, config)
-        run, records = _resume(folder, model, optimizer, identity, run)
-    job = _Job(policy, model, reference.eval(), optimizer, problems, reward, config, folder,
+        identity = identity_of(model, reference, problems, reward, config)
+        run, records = resume(folder, model, optimizer, identity, run)
+    job = Job(policy, model, reference.eval(), optimizer, problems, reward, config, folder,
                evaluate, on_record, identity, records)  # fmt: skip
     was_training = policy.model.training
     try:
@@ -122,43 +90,23 @@ def learn(
     return RLRecord(run.step, run.samples, run.flops, run.seconds, ledger, job.records)
 
 
-def _identity(model, reference, problems, reward: Reward, config: RLConfig) -> dict:
-    """What must be equal for a resumed run to be the same run."""
-    settings = {key: value for key, value in asdict(config).items() if key not in FREE}
-    settings["starting weights"] = state.fingerprint(model)
-    settings["reference"] = state.fingerprint(reference)
-    settings["reward"] = [[part.name, part.weight] for part in reward.parts]
-    settings["no answer"] = reward.no_answer
-    settings["first problems"] = [problem.prompt for problem in problems(0)][:3]
-    return json.loads(json.dumps(settings))
-
-
-def _resume(folder: Path, model, optimizer, identity: dict, run: _Run) -> tuple[_Run, list[dict]]:
-    found = state.read_counters(folder)
-    if found is None:
-        return run, state.read_metrics(folder, 0)
-    state.check_same(found["identity"], identity, folder)
-    state.load_state(folder, model, optimizer)
-    return _Run(**found["run"]), state.read_metrics(folder, found["run"]["step"])
-
-
-def _loop(job: _Job, run: _Run, progress: bool) -> None:
+def _loop(job: Job, run: Run, progress: bool) -> None:
     from tqdm.auto import tqdm
 
     if job.evaluate and not job.records and run.step == 0:
-        _keep(job, {"step": 0, "flops": 0.0, **job.evaluate(job.policy.model)})
+        keep(job, {"step": 0, "flops": 0.0, **job.evaluate(job.policy.model)})
     total = job.config.iterations
     with tqdm(total=total, initial=run.step, disable=not progress, unit="iteration") as bar:
         while run.step < total:
             record = _iterate(job, run)
-            _keep(job, record)
+            keep(job, record)
             bar.update()
             rate = run.samples / sum(run.seconds.values())
             bar.set_postfix_str(f"{rate:,.0f} samples/s, reward {record['proxy']:.3f}")
-    _save(job, run)
+    save(job, run)
 
 
-def _iterate(job: _Job, run: _Run) -> dict:
+def _iterate(job: Job, run: Run) -> dict:
     """One iteration: what was seen is checked, then saved, and only then learned from."""
     config = job.config
     rate = learning_rate(run.step, as_training(config))
@@ -167,11 +115,11 @@ def _iterate(job: _Job, run: _Run) -> dict:
     beta, seen = run.beta, _experience(job, run)
     columns = estimate(seen, config, beta)
     facts = describe(seen, job.reward, columns, config.rollouts)
-    with _last_good(job):
+    with last_good(job):
         check_look(run.step, facts, config, beta, rate, job.folder)
         if run.step % config.save_every == 0:
-            _save(job, run)
-        with _timed(run, "update"), _attention(job):
+            save(job, run)
+        with timed(run, "update"), _attention(job):
             made = updates(job.model, job.optimizer, seen, columns, config, beta, run.step)
         check_update(run.step, made, rate, job.folder)
     _count(job, run, seen, made, facts)
@@ -179,9 +127,9 @@ def _iterate(job: _Job, run: _Run) -> dict:
     return _record(run, facts, made, beta, rate) | evaluated
 
 
-def _experience(job: _Job, run: _Run) -> Experience:
+def _experience(job: Job, run: Run) -> Experience:
     config, problems = job.config, job.problems(run.step)
-    with _timed(run, "rollout"):
+    with timed(run, "rollout"):
         groups = generate(
             job.policy.model,
             job.policy.tokenizer,
@@ -193,21 +141,21 @@ def _experience(job: _Job, run: _Run) -> Experience:
             problems=problems,
         )
     rollouts = [rollout for group in groups for rollout in group]
-    with _timed(run, "score"):
+    with timed(run, "score"):
         paid = pay(job.reward, rollouts, cut_goes_on=config.at_limit == "bootstrap")
-    with _timed(run, "look"), _attention(job):
+    with timed(run, "look"), _attention(job):
         precision = partial(_precision, job)
         return look(job.model, job.reference, rollouts, paid, config, run.step, precision)
 
 
-def _precision(job: _Job):
+def _precision(job: Job):
     """bfloat16 where the settings say so, for every pass alike."""
     device = next(job.model.parameters()).device.type
     low = bf16_here(job.config.bf16, device)
     return torch.autocast(device, torch.bfloat16) if low else nullcontext()
 
 
-def _attention(job: _Job) -> ExitStack:
+def _attention(job: Job) -> ExitStack:
     """The training loop's attention, in every body that is read."""
     stack = ExitStack()
     for body in (job.model.policy, job.model.body, job.reference):
@@ -216,43 +164,15 @@ def _attention(job: _Job) -> ExitStack:
     return stack
 
 
-class _timed:
-    """Adds the seconds spent inside to one part of the run."""
-
-    def __init__(self, run: _Run, part: str):
-        self.run, self.part = run, part
-
-    def __enter__(self):
-        self.began = time.perf_counter()
-
-    def __exit__(self, *problem):
-        self.run.seconds[self.part] += time.perf_counter() - self.began
-
-
-class _last_good:
-    """Puts the folder's checkpoint back into the model when an iteration has gone wrong."""
-
-    def __init__(self, job: _Job):
-        self.job = job
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, *rest):
-        job, ruined = self.job, kind is not None and issubclass(kind, RLDiverged)
-        if ruined and job.folder and (job.folder / state.STATE).exists():
-            state.load_state(job.folder, job.model, job.optimizer)
-
-
-def _count(job: _Job, run: _Run, seen: Experience, made: Updates, facts: dict) -> None:
+def _count(job: Job, run: Run, seen: Experience, made: Updates, facts: dict) -> None:
     """Counters, ledger, and the adaptive leash."""
     config, rollouts = job.config, seen.rollouts
     sampled, scored = ledger_of(rollouts), seen.paid.ledger
     flops = {
         "rollout": sampled.policy_flops,
         "score": scored.flops,
-        "look": job.model.flops(rollouts) + reading_flops(job.reference.config, rollouts),
-        "update": 3 * job.model.flops([rollouts[i] for i in made.read]),
+        "look": seen.flops,
+        "update": made.flops,
     }
     for part, spent in flops.items():
         run.flops[part] += spent
@@ -265,7 +185,7 @@ def _count(job: _Job, run: _Run, seen: Experience, made: Updates, facts: dict) -
         run.beta = next_beta(run.beta, facts["kl"], config.kl_target, len(rollouts), horizon)
 
 
-def _record(run: _Run, facts: dict, made: Updates, beta: float, rate: float) -> dict:
+def _record(run: Run, facts: dict, made: Updates, beta: float, rate: float) -> dict:
     return {
         "step": run.step,
         **facts,
@@ -284,22 +204,8 @@ def _record(run: _Run, facts: dict, made: Updates, beta: float, rate: float) -> 
     }
 
 
-def _evaluated(job: _Job, run: _Run) -> dict:
+def _evaluated(job: Job, run: Run) -> dict:
     """What `evaluate` says where it is due, else nothing."""
     every, last = job.config.eval_every, run.step == job.config.iterations
     due = job.evaluate and (last or (every and run.step % every == 0))
     return job.evaluate(job.policy.model) if due else {}
-
-
-def _keep(job: _Job, record: dict) -> None:
-    job.records.append(record)
-    if job.folder:
-        state.append_metrics(job.folder, record)
-    if job.on_record:
-        job.on_record(record)
-
-
-def _save(job: _Job, run: _Run) -> None:
-    if job.folder:
-        counters = {"identity": job.identity, "run": asdict(run)}
-        state.save_state(job.folder, job.model, job.optimizer, counters)

@@ -66,7 +66,7 @@ def describe(seen: Experience, reward: Reward, columns: dict[str, Column], n: in
         "length": fmean(len(rollout.ids) for rollout in rollouts),
         "finished": fmean(rollout.finished for rollout in rollouts),
         "zero_variance": zero_variance(seen.paid.totals(), n),
-        "engine_gap": engine_gap(rollouts, seen.old),
+        "engine_gap": engine_gap(rollouts, seen.logprobs),
     }
     if "returns" in columns:
         facts["explained_variance"] = explained_variance(

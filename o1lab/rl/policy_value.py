@@ -9,9 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
-from o1lab.measure.compute import forward_flops
-from o1lab.model.batches import Batch
-from o1lab.model.updates import hidden_states
+from o1lab.rl.rows import Rows
 
 
 class ActorCritic(torch.nn.Module):
@@ -38,18 +36,18 @@ class ActorCritic(torch.nn.Module):
         """Values (M,) of states (M, D), in float32 or float64 also where the bodies run lower."""
         return (at_least_float(states) * self.head.weight[0]).sum(-1) + self.head.bias
 
-    def flops(self, rollouts) -> float:
-        """Of one `read` of these rollouts; the head itself is under 0.1% and left out."""
-        own = reading_flops(self.policy.config, rollouts)
-        return own + (reading_flops(self.body.config, rollouts, False) if self.body else 0.0)
+    def flops(self, rows: Rows) -> float:
+        """Of one `read`; the head itself is under 0.1% and left out."""
+        own = rows.flops(self.policy.config)
+        return own + (rows.flops(self.body.config, outputs=False) if self.body else 0.0)
 
 
 @dataclass
 class Reading:
     """Of the M written tokens of a micro-batch: log-probability of each, and value before it.
 
-    entropy: of the distribution each was drawn from, in nats. last (B,): values after the last
-    token of each row. None for what was not asked for.
+    entropy: of the distribution each was drawn from, in nats. last (R,): values after the last
+    token of each rollout. None for what was not asked for.
     """
 
     logprobs: torch.Tensor
@@ -58,41 +56,41 @@ class Reading:
     last: torch.Tensor | None = None
 
 
-def read(model: ActorCritic, batch: Batch, temperature: float, closely: bool = False) -> Reading:
+def read(model: ActorCritic, rows: Rows, temperature: float, closely: bool = False) -> Reading:
     """One forward pass (two with a critic of its own); logits are over the *sampling* temperature.
 
     closely: also the entropies and the values after the last tokens, as is needed once.
     """
-    written = written_before(batch)
-    hidden = hidden_states(model.policy, batch.ids)  # (B, T, D)
-    logits = logits_of(model.policy, hidden[:, :-1][written], temperature)  # (M, V)
-    found = Reading(-F.cross_entropy(logits, batch.ids[:, 1:][written], reduction="none"))
+    states = states_of(model.policy.base_model, rows)  # (B * T, D)
+    logits = logits_of(model.policy, states[rows.before], temperature)  # (M, V)
+    found = Reading(-F.cross_entropy(logits, rows.tokens, reduction="none"))
     if closely:
         found.entropy = entropies(logits)
     if model.head is not None:
-        states = hidden if model.body is None else model.body(batch.ids, use_cache=False)[0]
-        found.values = model.values(states[:, :-1][written])
-        if closely:
-            ends = torch.tensor(batch.lengths, device=states.device) - 1
-            found.last = model.values(states[torch.arange(len(ends)), ends])
+        states = states if model.body is None else states_of(model.body, rows)
+        found.values = model.values(states[rows.before])
+        found.last = model.values(states[rows.ends]) if closely else None
     return found
 
 
-def reference_logprobs(policy, batch: Batch, temperature: float) -> torch.Tensor:
+def reference_logprobs(policy, rows: Rows, temperature: float) -> torch.Tensor:
     """Log-probabilities (M,) of the written tokens under another policy."""
-    written = written_before(batch)
-    hidden = hidden_states(policy, batch.ids)[:, :-1][written]  # (M, D)
-    logits = logits_of(policy, hidden, temperature)
-    return -F.cross_entropy(logits, batch.ids[:, 1:][written], reduction="none")
+    states = states_of(policy.base_model, rows)[rows.before]  # (M, D)
+    logits = logits_of(policy, states, temperature)
+    return -F.cross_entropy(logits, rows.tokens, reduction="none")
 
 
-def written_before(batch: Batch) -> torch.Tensor:
-    """(B, T - 1) bool: the positions whose *next* token was written; never padding or prompt."""
-    return batch.weight[:, 1:] != 0
+def states_of(body, rows: Rows) -> torch.Tensor:
+    """Last hidden states (B * T, D). Padding is on the right, where no real token looks."""
+    how = {}
+    if rows.owner is not None:
+        mask = rows.mask(next(body.parameters()).dtype)
+        how = {"attention_mask": mask, "position_ids": rows.positions}
+    return body(input_ids=rows.ids, use_cache=False, **how).last_hidden_state.flatten(0, 1)
 
 
-def logits_of(policy, hidden: torch.Tensor, temperature: float) -> torch.Tensor:
-    logits = at_least_float(policy.get_output_embeddings()(hidden))
+def logits_of(policy, states: torch.Tensor, temperature: float) -> torch.Tensor:
+    logits = at_least_float(policy.get_output_embeddings()(states))
     return logits if temperature == 1 else logits / temperature
 
 
@@ -104,12 +102,3 @@ def entropies(logits: torch.Tensor) -> torch.Tensor:
     """Entropy (M,) in nats of the distributions with these logits (M, V)."""
     logprobs = logits.log_softmax(-1)
     return -(logprobs.exp() * logprobs).sum(-1)
-
-
-def reading_flops(config, rollouts, outputs: bool = True) -> float:
-    """FLOPs of one forward pass over these rollouts; outputs: with logits of what was written."""
-    total = 0.0
-    for rollout in rollouts:
-        size, written = len(rollout.prompt_ids) + len(rollout.ids), len(rollout.ids)
-        total += forward_flops(config, size, (size + 1) / 2, written if outputs else 0)
-    return total

@@ -65,7 +65,7 @@ class RLConfig:
     clip_norm: float = 1.0
     betas: tuple[float, float] = (0.9, 0.95)
     eps: float = 1e-5
-    tokens_per_batch: int = 8192
+    tokens_per_batch: int = 1024
     bf16: bool | str = False
     seed: int = 0
     save_every: int = 5

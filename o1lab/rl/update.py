@@ -7,16 +7,17 @@ from functools import partial
 import torch
 
 from o1lab.model.updates import gradients
-from o1lab.rl.experience import Column, Experience, Micro, minibatches, with_columns
+from o1lab.rl.experience import Column, Experience, with_columns
 from o1lab.rl.metrics import Tally
 from o1lab.rl.objectives import clipped_objective, kl_estimate, value_loss
 from o1lab.rl.policy_value import ActorCritic, read
+from o1lab.rl.rows import Rows, can_share, minibatches
 from o1lab.rl.settings import RLConfig
 
 
 @dataclass
 class Updates:
-    """What the updates came to. read: every rollout read, once for each time; stopped: by KL.
+    """What the updates came to, whole and broken off. stopped: by KL.
 
     loss: the first minibatch's. norm: the mean gradient norm before clipping.
     """
@@ -25,20 +26,19 @@ class Updates:
     loss: float = 0.0
     norm: float = 0.0
     count: int = 0
-    read: list[int] = field(default_factory=list)
+    flops: float = 0.0
     stopped: bool = False
 
 
 def policy_loss(
-    model: ActorCritic, batch, config: RLConfig, beta: float, scale: float, tally: Tally
+    model: ActorCritic, rows: Rows, config: RLConfig, beta: float, scale: float, tally: Tally
 ):
     """The weighted *sum* of a micro-batch's token losses, a scalar; the caller divides.
 
     The clipped objective turned round, the value loss with its coefficient where there is a
-    critic, and the KL penalty where it is in the loss. Columns of the batch are constants.
+    critic, and the KL penalty where it is in the loss. Columns of the rows are constants.
     """
-    extra, weight = batch.extra, batch.weight[:, 1:]
-    found = read(model, batch, config.temperature)
+    extra, found = rows.extra, read(model, rows, config.temperature)
     losses = -clipped_objective(found.logprobs, extra["old"], extra["advantage"], config.clip)
     worth = None
     if found.values is not None:
@@ -47,7 +47,7 @@ def policy_loss(
     if config.kl_in == "loss" and beta:
         losses = losses + beta * kl_estimate(found.logprobs, extra["reference"])
     tally.add(found.logprobs, extra["old"], config.clip, worth)
-    return scale * (losses * weight[weight != 0]).sum()
+    return scale * (losses * rows.weight).sum()
 
 
 def updates(
@@ -65,7 +65,10 @@ def updates(
     """
     made, columns = Updates(), _all_columns(seen, columns)
     for epoch in range(config.epochs):
-        parts = seen.first if epoch == 0 else minibatches(seen.rollouts, config, iteration, epoch)
+        parts = seen.first
+        if epoch:
+            shared = can_share(model.policy)
+            parts = minibatches(seen.rollouts, config, iteration, epoch, shared)
         for part in parts:
             _one_update(model, optimizer, part, columns, config, beta, made)
             if made.stopped or not math.isfinite(made.loss + made.norm):
@@ -74,16 +77,16 @@ def updates(
 
 
 def _all_columns(seen: Experience, columns: dict[str, Column]) -> dict[str, Column]:
-    given = {"old": seen.old, "reference": seen.reference, **columns}
+    given = {"old": seen.logprobs, "reference": seen.reference, **columns}
     return given | ({"values": seen.values} if seen.values else {})
 
 
-def _one_update(model, optimizer, part: list[Micro], columns, config, beta, made: Updates) -> None:
+def _one_update(model, optimizer, part: list[Rows], columns, config, beta, made: Updates) -> None:
     """Gradient, the check of KL *before* the step, clipping, step."""
-    tally, ready = Tally(), [with_columns(micro, columns) for micro in part]
+    tally, ready = Tally(), [with_columns(rows, columns) for rows in part]
     loss = partial(policy_loss, config=config, beta=beta, scale=_scale(ready, config), tally=tally)
     spent = gradients(model, ready, config, loss)
-    made.read += [place for places, _ in part for place in places]
+    made.flops += 3 * sum(model.flops(rows) for rows in part)
     made.tally += tally
     if made.count == 0:
         made.loss = spent
@@ -103,5 +106,5 @@ def _scale(ready, config: RLConfig) -> float:
     """What undoes the division by the weights' sum where the sum is to be over rows x length."""
     if config.average != "constant":
         return 1.0
-    weights = sum(float(batch.weight.sum()) for batch in ready)
-    return weights / sum(len(batch.lengths) for batch in ready)
+    weights = sum(float(rows.weight.sum()) for rows in ready)
+    return weights / sum(len(rows.rollouts) for rows in ready)

@@ -13,12 +13,13 @@ from o1lab.model.generate import generate
 from o1lab.model.updates import gradients
 from o1lab.rewards.base import ExactScorer
 from o1lab.rl import loop
-from o1lab.rl.experience import estimate, look, minibatches, with_columns
+from o1lab.rl.experience import estimate, look, with_columns
 from o1lab.rl.loop import RLDiverged
 from o1lab.rl.metrics import Tally, held_out
 from o1lab.rl.policy_value import ActorCritic
 from o1lab.rl.ppo import ppo
 from o1lab.rl.rewards import length, pay, placebo, steps
+from o1lab.rl.rows import minibatches
 from o1lab.rl.settings import RLConfig
 from o1lab.rl.update import policy_loss, updates
 from tests.rl.test_rl_killed import without_times
@@ -45,10 +46,10 @@ def seen_by(asked, settings, model=None, paid_by=None):
 def test_ratio_is_exactly_one_before_the_first_step(kind, critic, temperature):
     settings = config(temperature=temperature, critic=critic)
     seen, model = seen_by(policy(kind=kind), settings)
-    columns = {"old": seen.old, "values": seen.values, "reference": seen.reference}
+    columns = {"old": seen.logprobs, "values": seen.values, "reference": seen.reference}
     columns |= estimate(seen, settings, settings.beta)
     tally = Tally()
-    for micro in [micro for part in seen.first for micro in part]:
+    for micro in [rows for part in seen.first for rows in part]:
         loss = policy_loss(model, with_columns(micro, columns), settings, 0.1, 1.0, tally)
         assert loss.requires_grad
     found = tally.means()
@@ -74,7 +75,7 @@ def test_the_whole_loss_agrees_with_finite_differences(critic):
     asked.model.double()
     settings = config(critic=critic, kl_in="loss", minibatches=1)
     seen, model = seen_by(asked, settings, ActorCritic(asked.model, critic))
-    columns = {"old": [old - 0.05 for old in seen.old], "values": seen.values,
+    columns = {"old": [old - 0.05 for old in seen.logprobs], "values": seen.values,
                "reference": seen.reference, **estimate(seen, settings, 0.0)}  # fmt: skip
     ready = [with_columns(micro, columns) for micro in seen.first[0]]
 
@@ -103,7 +104,7 @@ def test_how_the_minibatch_is_cut_does_not_change_the_gradient():
         asked = policy()
         asked.model.double()
         seen, model = seen_by(asked, settings, ActorCritic(asked.model, "shared"))
-        columns = {"old": seen.old, "values": seen.values, "reference": seen.reference,
+        columns = {"old": seen.logprobs, "values": seen.values, "reference": seen.reference,
                    **estimate(seen, settings, 0.1)}  # fmt: skip
         ready = [with_columns(micro, columns) for micro in seen.first[0]]
         gradients(model, ready, settings, lambda m, b, s=settings: policy_loss(m, b, s, 0.1, 1.0, Tally()))  # fmt: skip  # noqa: E501
@@ -114,8 +115,8 @@ def test_how_the_minibatch_is_cut_does_not_change_the_gradient():
 def test_minibatches_hold_everything_once_and_are_shuffled_anew():
     seen, _ = seen_by(policy(), config())
     for settings in (config(minibatches=3), config(minibatches=5, tokens_per_batch=40)):
-        parts = [minibatches(seen.rollouts, settings, 0, epoch) for epoch in (0, 1, 0)]
-        order = [[[p for places, _ in part for p in places] for part in epoch] for epoch in parts]
+        parts = [minibatches(seen.rollouts, settings, 0, epoch, True) for epoch in (0, 1, 0)]
+        order = [[[i for rows in part for i in rows.rollouts] for part in epoch] for epoch in parts]
         for epoch in order:
             assert sorted(p for part in epoch for p in part) == list(range(32))
             assert len(epoch) == settings.minibatches
@@ -185,7 +186,8 @@ def test_the_ledger_counts_every_pass():
     assert found.ledger.flops == pytest.approx(sum(found.flops.values()))
     assert found.ledger.flops == pytest.approx(records[0]["flops"])
     shape = asked.model.config
-    assert found.flops["look"] > 2 * 96 * forward_flops(shape, 4, 2.5, 1)
+    written = int(records[0]["length"] * 96)
+    assert found.flops["look"] > 2 * forward_flops(shape, 24 * 3 + written, 4.0, written)
     assert found.ledger.generated_tokens == records[0]["length"] * 96
 
 
