@@ -4,6 +4,7 @@ A step is a non-empty line inside `<think>` … `</think>`. Its end is found in 
 BPE may cut lines and marks where it likes.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from o1lab.tasks.base import END_THINK, THINK, lines_of
@@ -23,6 +24,11 @@ def step_ends(tokenizer, ids: list[int]) -> list[int]:
     As many as there are non-empty lines of thought: a last line without a line break ends with
     its last word, closed by `</think>` or cut by the length limit.
     """
+    return list(_step_ends(tokenizer, tuple(ids)))
+
+
+@lru_cache(maxsize=4096)  # the engine asks while it writes, and once more when it is done
+def _step_ends(tokenizer, ids: tuple[int, ...]) -> list[int]:
     ends, text, start = [], "", 0
     for cut in [i + 1 for i, token in enumerate(ids) if token in newline_ids(tokenizer)]:
         text += tokenizer.decode(ids[start:cut])
@@ -41,7 +47,7 @@ def _inside(text: str) -> tuple[str, bool]:
     return thoughts, bool(closed)
 
 
-def _past(tokenizer, ids: list[int], start: int, line: str) -> int:
+def _past(tokenizer, ids: Sequence[int], start: int, line: str) -> int:
     """The first index at which the tokens from `start` have written the whole line."""
     stops = range(start + 1, len(ids) + 1)
     return next((i for i in stops if line in tokenizer.decode(ids[start:i])), len(ids))
