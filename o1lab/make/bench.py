@@ -78,11 +78,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=Path("build/bench.json"))
     args = parser.parse_args(argv)
-    from o1lab.make import bench_ppo, bench_rollout, bench_score, bench_train
+    from o1lab.make import bench_ppo, bench_rollout, bench_score, bench_search, bench_train
 
     rows = problem_rows() + bench_rollout.rows(args.rounds)
     add_memory(rows)
     rows += bench_score.rows(args.rounds)
+    rows += bench_search.rows(args.rounds)
     rows += bench_train.rows(args.rounds)
     rows += bench_ppo.rows(args.rounds)
     args.out.parent.mkdir(parents=True, exist_ok=True)
