@@ -166,9 +166,9 @@ def most_visited(node: Node) -> Node:
 def tree_records(found: Found) -> dict:
     """A search tree as plain lists and numbers, as `o1lab.show.tree` takes it.
 
-    {"nodes": [{"id", "parent", "text", "prior", "visits", "q", "value", "ended", "chosen"}],
-    "paths": node ids of each simulation, "values": what each backed up}. ValueError without a
-    tree.
+    {"prompt": the problem's, "nodes": [{"id", "parent", "text", "answer", "prior", "visits", "q",
+    "value", "ended", "chosen"}], parents first, "paths": the node ids of each simulation,
+    "values": what each backed up}. ValueError without a tree.
     """
     if found.tree is None:
         raise ValueError("this search kept no tree: beams have none")
@@ -178,7 +178,8 @@ def tree_records(found: Found) -> dict:
     rows = [_record(node, nodes.get(node.parent), priors.get(node.number, 1.0), found.rollout)
             for node in nodes.values()]  # fmt: skip
     paths = [[i for i in path if i in nodes] for path, _ in found.history]
-    return {"nodes": rows, "paths": paths, "values": [value for _, value in found.history]}
+    values = [value for _, value in found.history]
+    return {"prompt": found.problem.prompt, "nodes": rows, "paths": paths, "values": values}
 
 
 def _record(node: Node, above: Node | None, prior: float, chosen: Rollout | None) -> dict:
@@ -187,6 +188,7 @@ def _record(node: Node, above: Node | None, prior: float, chosen: Rollout | None
         "id": node.number,
         "parent": above.number if above else None,
         "text": node.rollout.text[len(before) :].strip(),
+        "answer": node.rollout.answer if node.rollout.finished else None,
         "prior": prior,
         "visits": node.visits,
         "q": node.q,

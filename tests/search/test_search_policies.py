@@ -7,6 +7,7 @@ import pytest
 
 from o1lab.measure.compute import Ledger, ledger_of
 from o1lab.model.checkpoints import load, think_all
+from o1lab.model.rollouts import Rollout
 from o1lab.rewards.base import ExactScorer, is_right
 from o1lab.rewards.completions import Completer
 from o1lab.rewards.models import RewardModel, token_classifier
@@ -14,6 +15,7 @@ from o1lab.rewards.scorers import ConstantScorer, MonteCarloScorer, NoisyOracle
 from o1lab.search import beam, mcts
 from o1lab.search.budget import Budget
 from o1lab.search.judging import Judge, minus, shares
+from o1lab.search.states import numbers_left
 from o1lab.search.tree import walk
 from o1lab.search.writing import Writer
 from o1lab.tasks import task
@@ -159,3 +161,29 @@ def test_a_reward_model_is_priced_as_it_charges():
             price = judge.price(sizes)
             assert ledger.verifier_flops == pytest.approx(price.verifier_flops)
             assert ledger.scored_tokens <= price.scored_tokens
+
+
+def test_countdown_states_are_the_numbers_left():
+    asked = Problem("countdown", "Make 24 from 2 3 4.\n", "24", 3, ((2, 3, 4), 24))
+
+    def state(*steps):
+        text = "<think>\n" + "".join(f"{step}\n" for step in steps)
+        return numbers_left(WORLD)(Rollout(asked, [1], [2], [0.0], text))
+
+    assert state("3 + 2 = 5 left 4 5") == state("3 + 2 = 5 left 5 4") == (4, 5)
+    assert state("2 * 3 = 6 left 6 4", "6 * 4 = 24 left 24") == (24,)
+    assert state() is state("3 + 2 = 6 left 4 6") is state("3 + 2 = 5 left 4 9") is None
+
+
+def test_trees_that_share_states_are_smaller_and_ask_less():
+    problems, scorer = exam("countdown", 4), ExactScorer(WORLD)
+    options = mcts.Settings(40, samples=8)
+    apart = mcts.mcts(ask(), problems, scorer, options)
+    merged = mcts.mcts(ask(), problems, scorer, options, state=numbers_left(WORLD))
+    sizes = [sum(len(walk(f.tree)) for f in found) for found in (apart, merged)]
+    assert sizes[1] < sizes[0]
+    for found in merged:
+        keys = [numbers_left(WORLD)(n.rollout) for n in walk(found.tree) if not n.rollout.finished]
+        depths = [len(n.rollout.step_ends) for n in walk(found.tree) if not n.rollout.finished]
+        known = [pair for pair in zip(keys, depths, strict=True) if pair[0] is not None]
+        assert len(known) == len(set(known))
