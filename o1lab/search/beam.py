@@ -117,7 +117,7 @@ def beam_search(
     problem's search. The same seed gives the same beams. ValueError for bad settings, before any
     work.
     """
-    run = _Run(writer, Judge(scorer, settings.how), settings, budget, check)
+    run = _Run(writer, Judge(scorer, settings.how, writer.remember), settings, budget, check)
     starts = [writer.start(problem) for problem in problems]
     hunts = [
         _Hunt(problem, [[Beam(start)] for _ in range(settings.trees)])

@@ -11,6 +11,7 @@ from o1lab.measure.compute import Ledger, forward_flops
 from o1lab.model.rollouts import Rollout
 from o1lab.rewards.aggregate import AGGREGATIONS, aggregate
 from o1lab.rewards.base import Scorer, score
+from o1lab.search.reading import Reader, can_remember
 
 Size = tuple[int, int, int]  # tokens of the prompt, tokens of the completion, steps
 
@@ -22,12 +23,15 @@ class Judge:
     called: with a `.model` or a `.completer`, as the lab's are, or with a method
     `price(sizes) -> Ledger` that bounds what scoring these rollouts costs, where a size is
     (tokens of the prompt, of the completion, steps). ValueError otherwise.
+
+    remember: a reward model reads every step once (`reading`), where its body allows it.
     """
 
-    def __init__(self, scorer: Scorer, how: str = "last"):
+    def __init__(self, scorer: Scorer, how: str = "last", remember: bool = False):
         if how not in AGGREGATIONS:
             raise ValueError(f"no aggregation {how!r}: choose one of {', '.join(AGGREGATIONS)}")
         self.scorer, self.how = scorer, how
+        self.reader = Reader(scorer) if remember and can_remember(scorer) else None
         self.price([(1, 1, 1)])
 
     def __call__(self, groups: Sequence[Sequence[Rollout]]) -> tuple[list[list[float]], list]:
@@ -39,9 +43,12 @@ class Judge:
         if not flat:
             return [[] for _ in groups], [Ledger() for _ in groups]
         before = self._ledger()
-        rows = iter(score(self.scorer, flat))
+        rows = iter(score(self.reader or self.scorer, flat))
         total = minus(self._ledger(), before)
         values = [[self._value(next(rows)) for _ in group] for group in groups]
+        if self.reader:
+            costs = iter(self.reader.costs)
+            return values, [sum((next(costs) for _ in group), Ledger()) for group in groups]
         prices = [self.price([size(rollout) for rollout in group]) for group in groups]
         return values, shares(total, prices)
 
@@ -62,7 +69,8 @@ class Judge:
         if hasattr(scorer, "price"):
             return scorer.price(sizes)
         if hasattr(scorer, "model"):
-            return _reading(scorer.model.config, sizes, getattr(scorer, "shared", False))
+            shared = getattr(scorer, "shared", False) and not self.reader
+            return _reading(scorer.model.config, sizes, shared)
         if hasattr(scorer, "completer"):
             return sum((_completing(scorer.completer, s) for s in sizes), Ledger())
         raise ValueError("this scorer has a ledger but no price: give it `price(sizes) -> Ledger`")

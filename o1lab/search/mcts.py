@@ -155,7 +155,7 @@ def mcts(
 
     The same seed gives the same trees. ValueError for bad settings, before any work.
     """
-    judge = Judge(scorer, settings.how)
+    judge = Judge(scorer, settings.how, writer.remember)
     leaves = Leaves(writer, judge, settings.mix, settings.rollouts, settings.prune, outcome, check)
     run = _Run(writer, leaves, settings, budget, check, state)
     trees = plant(writer, problems, roots, state, writer.max_new_tokens if settings.mix else 0)

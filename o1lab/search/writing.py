@@ -21,9 +21,9 @@ class Writer:
     """A policy (`model`, `tokenizer`) with how it samples.
 
     step_tokens: the most tokens of one step; the answer counts as one. max_new_tokens: of a whole
-    completion. remember: a prefix's keys and values are computed once and kept while the search
-    goes on (where the policy's decoder can); else it is read again at every call. The other
-    fields are those of `generate`.
+    completion. remember: a prefix's keys and values, of the policy and of a reward model, are
+    computed once and kept while the search goes on (where `keeps_pasts` of the model); else it is
+    read again at every call. The other fields are those of `generate`.
     """
 
     policy: Any
