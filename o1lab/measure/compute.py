@@ -5,6 +5,19 @@ rotations (under 1% at the lab's sizes). Source: Kaplan et al. 2020, table 1, ke
 """
 
 from dataclasses import dataclass, fields
+from types import SimpleNamespace
+
+# What is counted is read from these, where a configuration has them.
+_SHAPE = (
+    "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "head_dim",
+    "intermediate_size", "n_inner", "vocab_size",
+)  # fmt: skip
+
+
+def shape_of(config) -> SimpleNamespace:
+    """The part of a configuration that is counted: quick to read where it is counted often."""
+    return SimpleNamespace(**{name: getattr(config, name) for name in _SHAPE
+                              if hasattr(config, name)})  # fmt: skip
 
 
 def matrix_parameters(config) -> int:

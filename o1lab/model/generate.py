@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from o1lab.measure.compute import forward_flops
+from o1lab.measure.compute import forward_flops, shape_of
 from o1lab.model.decoder import decoder_for, keeps_pasts
 from o1lab.model.pasts import Keeper, Past
 from o1lab.model.rollouts import Rollout
@@ -104,13 +104,14 @@ def generate(
     requests = _requests(tokenizer, prompts, prefixes, pasts, n)
     _check_room(model, requests, max_new_tokens)
     groups: list[list[Rollout]] = [[] for _ in prompts]
+    shape = shape_of(model.config)
     with _bar(len(prompts) * n, progress) as bar:
         for chunk, numbers in _chunks(requests, n, batch_rows):
             rows = [request for request in chunk for _ in numbers]
             streams = [_uniforms(r, k, settings) for r in chunk for k in numbers]
             written = _run(model, tokenizer, chunk, np.stack(streams), settings)
             for request, found in zip(rows, written, strict=True):
-                rollout = _rollout(model, tokenizer, request, found, problems[request.at], n)
+                rollout = _rollout(shape, tokenizer, request, found, problems[request.at], n)
                 groups[request.at].append(rollout)
             bar.update(len(rows))
     return groups
@@ -272,7 +273,7 @@ def end_ids(model, tokenizer) -> set[int]:
     return {i for i in (*given, tokenizer.eos_token_id) if i is not None}
 
 
-def _rollout(model, tokenizer, request: _Request, found: Written, problem, n: int) -> Rollout:
+def _rollout(shape, tokenizer, request: _Request, found: Written, problem, n: int) -> Rollout:
     ids = request.start + found.ids
     shown = ids[:-1] if found.ended else ids
     return Rollout(
@@ -283,7 +284,7 @@ def _rollout(model, tokenizer, request: _Request, found: Written, problem, n: in
         text=tokenizer.decode(shown),
         step_ends=step_ends(tokenizer, shown),
         finished=found.ended,
-        flops=_flops(model.config, request.skipped, len(request.ids), len(found.ids), n),
+        flops=_flops(shape, request.skipped, len(request.ids), len(found.ids), n),
         past=found.past,
     )
 

@@ -7,7 +7,7 @@ ledger, shared out among the problems. A scorer without a ledger costs nothing.
 from collections.abc import Sequence
 from dataclasses import fields
 
-from o1lab.measure.compute import Ledger, forward_flops
+from o1lab.measure.compute import Ledger, forward_flops, shape_of
 from o1lab.model.rollouts import Rollout
 from o1lab.rewards.aggregate import AGGREGATIONS, aggregate
 from o1lab.rewards.base import Scorer, score
@@ -31,6 +31,7 @@ class Judge:
         if how not in AGGREGATIONS:
             raise ValueError(f"no aggregation {how!r}: choose one of {', '.join(AGGREGATIONS)}")
         self.scorer, self.how = scorer, how
+        self.shape = shape_of(scorer.model.config) if hasattr(scorer, "model") else None
         self.reader = Reader(scorer) if remember and can_remember(scorer) else None
         self.price([(1, 1, 1)])
 
@@ -70,7 +71,7 @@ class Judge:
             return scorer.price(sizes)
         if hasattr(scorer, "model"):
             shared = getattr(scorer, "shared", False) and not self.reader
-            return _reading(scorer.model.config, sizes, shared)
+            return _reading(self.shape, sizes, shared)
         if hasattr(scorer, "completer"):
             return sum((_completing(scorer.completer, s) for s in sizes), Ledger())
         raise ValueError("this scorer has a ledger but no price: give it `price(sizes) -> Ledger`")

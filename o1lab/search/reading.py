@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import torch
 
-from o1lab.measure.compute import Ledger, forward_flops
+from o1lab.measure.compute import Ledger, forward_flops, shape_of
 from o1lab.model.decoder import Decoder, keeps_pasts
 from o1lab.model.pasts import Past
 from o1lab.model.rollouts import Rollout
@@ -31,6 +31,7 @@ class Reader:
         self.pasts: dict[Key, Past] = {}
         self.scores: dict[Key, float] = {}
         self.costs: list[Ledger] = []
+        self.shape = shape_of(verifier.model.config)
 
     def __call__(self, rollouts: Sequence[Rollout]) -> list[list[float]]:
         """One score a step, as `RewardModel` gives it. ValueError for what that refuses."""
@@ -92,8 +93,8 @@ class Reader:
 
     def _cost(self, upto: int, skipped: int) -> Ledger:
         """What reading the tokens from `skipped` to `upto` costs, charged to the verifier too."""
-        read, config = upto - skipped, self.verifier.model.config
-        flops = forward_flops(config, read, skipped + (read + 1) / 2, logits_tokens=0)
+        read = upto - skipped
+        flops = forward_flops(self.shape, read, skipped + (read + 1) / 2, logits_tokens=0)
         cost = Ledger(scored_tokens=read, verifier_flops=flops)
         self.verifier.ledger += cost
         return cost

@@ -6,9 +6,10 @@ prefix is written on (`mcts`, `beam`) and how it is judged (`judging`).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
-from o1lab.measure.compute import Ledger, forward_flops
+from o1lab.measure.compute import Ledger, forward_flops, shape_of
 from o1lab.model.rollouts import Rollout
 from o1lab.model.steps import newline_ids
 from o1lab.tasks.base import Problem
@@ -115,13 +116,17 @@ class Writer:
             batch_rows=self.batch_rows,
         )
 
+    @cached_property
+    def _shape(self):
+        return shape_of(self.policy.model.config)
+
     def price(self, prefix: Rollout, n: int, new: int | None = None, more: int = 0) -> Ledger:
         """The most that n rollouts of at most `new` tokens after a prefix cost, it included.
 
         new: default one step. more: tokens that the prefix will have gained by then.
         """
         new = self.step_tokens if new is None else new
-        config, skipped = self.policy.model.config, remembered(prefix)
+        config, skipped = self._shape, remembered(prefix)
         start = len(prefix.prompt_ids) + len(prefix.ids) + more
         read = start - skipped
         prefill = forward_flops(config, read, skipped + (read + 1) / 2, logits_tokens=1)
