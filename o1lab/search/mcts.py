@@ -14,6 +14,7 @@ from o1lab.model.rollouts import Rollout
 from o1lab.rewards.base import Scorer
 from o1lab.search.budget import Budget
 from o1lab.search.expansion import State, add_children, plant
+from o1lab.search.finishing import finish, reserve
 from o1lab.search.judging import Judge
 from o1lab.search.leaves import Leaves, verified
 from o1lab.search.tree import Found, Node, Tree, check_choice, choose, endings_of, forget
@@ -35,7 +36,8 @@ class Settings:
     widen: a node with N visits is expanded N^widen times, rounded down, `samples` draws each
         (progressive widening, Coulom 2007); at 0 once.
     prune: a prefix of this value or less is never sampled from; None prunes nothing.
-    choose: how the answer is chosen, see `tree.choose`.
+    choose: how the answer is chosen, see `tree.choose`. finish: where there is none, the most
+        visited prefix is written to its end, and the budget keeps what that costs in reserve.
     """
 
     simulations: int = 64
@@ -51,6 +53,7 @@ class Settings:
     widen: float = 0.0
     prune: float | None = None
     choose: str = "score"
+    finish: bool = False
 
     def __post_init__(self):
         if min(self.simulations, self.samples, self.batch, self.rollouts) < 1:
@@ -158,11 +161,14 @@ def mcts(
     judge = Judge(scorer, settings.how, writer.remember)
     leaves = Leaves(writer, judge, settings.mix, settings.rollouts, settings.prune, outcome, check)
     run = _Run(writer, leaves, settings, budget, check, state)
-    trees = plant(writer, problems, roots, state, writer.max_new_tokens if settings.mix else 0)
+    more = writer.max_new_tokens if settings.mix or settings.finish else 0
+    trees = plant(writer, problems, roots, state, more)
     with _bar(len(trees), progress) as bar:
         while active := [tree for tree in trees if not tree.stopped]:
             _simulate(run, active)
             bar.update(sum(bool(tree.stopped) for tree in active))
+    if settings.finish:
+        finish(writer, trees, budget, check)
     return [_found(tree, settings.choose) for tree in trees]
 
 
@@ -202,6 +208,7 @@ def _simulate(run: _Run, trees: Sequence[Tree]) -> None:
 def _gather(run: _Run, tree: Tree) -> list[_Flight]:
     """Descents whose cost at its worst fits the budget; none is the end of the search."""
     flights, reserved, growing = [], tree.ledger, []
+    reserved += reserve(run.writer, tree) if run.settings.finish else Ledger()
     wanted = min(run.settings.batch, run.settings.simulations - len(tree.history))
     while len(flights) < wanted:
         path = descend(tree.root, run.settings, growing)

@@ -154,6 +154,32 @@ def test_visits_add_up_and_everything_is_judged_once(batch):
     assert all(at.value is not None for at in walk(found.tree) if at.visits)
 
 
+def test_a_search_without_an_answer_writes_one_if_it_is_told_to():
+    policy = clockwork(ARMS, ARMS, ARMS)
+    options = {"simulations": 3, "samples": 4}
+    assert search(policy, TableScorer({}), **options).rollout is None
+    found = search(policy, TableScorer({}), finish=True, **options)
+    assert found.rollout.answer == "1" and len(found.history) == 3
+    path = [n for n in walk(found.tree) if found.rollout.ids[: len(n.rollout.ids)] == n.rollout.ids]
+    assert len(path) > 1 and found.depth == 3
+    again = search(policy, TableScorer({}), simulations=40, samples=4, finish=True)
+    assert all(e.score is not None and e.visits for e in again.endings if e.rollout.answer)
+    checked = search(policy, TableScorer({}), finish=True, check=lambda r: True, **options)
+    assert checked.stopped == "verified"
+
+
+@settings(max_examples=15)
+@given(st.floats(2e5, 3e6), st.integers(1, 3))
+def test_what_an_answer_costs_is_kept_in_reserve(most, batch):
+    policy, scorer = clockwork(ARMS, ARMS), TableScorer({})
+    found = search(
+        policy, scorer, Budget(flops=most), simulations=99, samples=5, batch=batch, finish=True
+    )
+    assert found.ledger.flops <= most
+    fits = writer(policy).price(writer(policy).start(problem()), 1, 40, 8).flops <= most
+    assert found.rollout is not None or not fits
+
+
 def test_a_tree_with_nothing_left_is_closed():
     found = search(clockwork({"1": 1.0}), TableScorer({}), simulations=99)
     assert found.stopped == "closed" and len(found.history) == 2
