@@ -161,7 +161,7 @@ def mcts(
     judge = Judge(scorer, settings.how, writer.remember)
     leaves = Leaves(writer, judge, settings.mix, settings.rollouts, settings.prune, outcome, check)
     run = _Run(writer, leaves, settings, budget, check, state)
-    more = writer.max_new_tokens if settings.mix or settings.finish else 0
+    more = writer.max_new_tokens if settings.mix else 0
     trees = plant(writer, problems, roots, state, more)
     with _bar(len(trees), progress) as bar:
         while active := [tree for tree in trees if not tree.stopped]:

@@ -88,6 +88,17 @@ class Writer:
         """n rollouts of each prefix to their end, of at most max_new_tokens more; one call."""
         return self._write(prefixes, n, self.max_new_tokens, "end")
 
+    def rest(self, prefixes: Sequence[Rollout]) -> list[Rollout]:
+        """Each prefix to its end, of at most max_new_tokens tokens in all; a call a length."""
+        out: list[Rollout] = list(prefixes)
+        for length in sorted({len(prefix.ids) for prefix in prefixes}):
+            chosen = [i for i, prefix in enumerate(prefixes) if len(prefix.ids) == length]
+            size = self.max_new_tokens - length
+            groups = self._write([prefixes[i] for i in chosen], 1, size, "end")
+            for i, group in zip(chosen, groups, strict=True):
+                out[i] = group[0]
+        return out
+
     def _write(self, prefixes, n: int, size: int, stop: str, rounds=None, greedy=False):
         rounds = [0] * len(prefixes) if rounds is None else rounds
         out: list[list[Rollout]] = [[] for _ in prefixes]

@@ -176,7 +176,7 @@ def test_what_an_answer_costs_is_kept_in_reserve(most, batch):
         policy, scorer, Budget(flops=most), simulations=99, samples=5, batch=batch, finish=True
     )
     assert found.ledger.flops <= most
-    fits = writer(policy).price(writer(policy).start(problem()), 1, 40, 8).flops <= most
+    fits = writer(policy).price(writer(policy).start(problem()), 1, 40).flops <= most
     assert found.rollout is not None or not fits
 
 
