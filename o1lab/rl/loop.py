@@ -16,8 +16,6 @@ from o1lab.measure.compute import Ledger, ledger_of
 from o1lab.model import training_state as state
 from o1lab.model.checkpoints import Policy
 from o1lab.model.generate import generate
-from o1lab.model.optimizers import make_optimizer
-from o1lab.model.settings import learning_rate
 from o1lab.model.updates import bf16_here, plain_attention
 from o1lab.rl.experience import Experience, estimate, look
 from o1lab.rl.metrics import describe
@@ -25,7 +23,7 @@ from o1lab.rl.objectives import next_beta
 from o1lab.rl.policy_value import ActorCritic
 from o1lab.rl.rewards import Reward, pay
 from o1lab.rl.run import Job, Run, identity_of, keep, last_good, resume, save, timed
-from o1lab.rl.settings import RLConfig, as_training
+from o1lab.rl.settings import RLConfig, annealed
 from o1lab.rl.trouble import RLDiverged, check_look, check_update
 from o1lab.rl.update import Updates, updates
 from o1lab.tasks.base import Problem
@@ -71,7 +69,7 @@ def learn(
     """
     model = ActorCritic(policy.model, config.critic, critic)
     reference = copy.deepcopy(policy.model) if reference is None else reference
-    optimizer = make_optimizer(model, as_training(config))
+    optimizer = model.optimizer(config)
     folder = Path(folder) if folder else None
     identity, run, records = {}, Run(config.beta), []
     if folder:
@@ -109,9 +107,9 @@ def _loop(job: Job, run: Run, progress: bool) -> None:
 def _iterate(job: Job, run: Run) -> dict:
     """One iteration: what was seen is checked, then saved, and only then learned from."""
     config = job.config
-    rate = learning_rate(run.step, as_training(config))
+    rate = annealed(config, run.step)
     for group in job.optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group["times"]
     beta, seen = run.beta, _experience(job, run)
     columns = estimate(seen, config, beta)
     facts = describe(seen, job.reward, columns, config.rollouts)

@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from o1lab.rl.rows import Rows
+from o1lab.rl.settings import RLConfig
 
 
 class ActorCritic(torch.nn.Module):
@@ -35,6 +36,20 @@ class ActorCritic(torch.nn.Module):
     def values(self, states: torch.Tensor) -> torch.Tensor:
         """Values (M,) of states (M, D), in float32 or float64 also where the bodies run lower."""
         return (at_least_float(states) * self.head.weight[0]).sum(-1) + self.head.bias
+
+    def optimizer(self, config: RLConfig) -> torch.optim.AdamW:
+        """AdamW without weight decay; the value function may learn at a rate of its own."""
+        policy, own = list(self.policy.parameters()), {id(p) for p in self.policy.parameters()}
+        critic = [p for p in self.parameters() if id(p) not in own]
+        groups = [{"params": policy, "times": 1.0}, {"params": critic, "times": config.critic_rate}]
+        return torch.optim.AdamW(
+            [group for group in groups if group["params"]],
+            lr=config.learning_rate,
+            betas=config.betas,
+            eps=config.eps,
+            weight_decay=0.0,
+            fused=True,
+        )
 
     def flops(self, rows: Rows) -> float:
         """Of one `read`; the head itself is under 0.1% and left out."""

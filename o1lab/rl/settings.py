@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from o1lab.model.settings import TrainConfig
+from o1lab.model.settings import TrainConfig, learning_rate
 
 CHOICES = {
     "advantage": ("gae", "grpo", "dr_grpo", "rloo", "process"),
@@ -34,6 +34,7 @@ class RLConfig:
     at_limit: a rollout cut at max_new_tokens has ended ("end": the limit is part of the game), or
         goes on unseen ("bootstrap": it is worth what the critic says of its last state).
     learning_rate: of AdamW, annealed linearly to 0 after a `warmup` share of the iterations.
+    critic_rate: how many times that rate the value head, and a critic of its own, learns at.
     tokens_per_batch: padded tokens in a micro-batch; changes speed, memory and rounding.
 
     ValueError for a setting that no run can have.
@@ -61,6 +62,7 @@ class RLConfig:
     gamma: float = 1.0
     lam: float = 0.95
     learning_rate: float = 1e-4
+    critic_rate: float = 1.0
     warmup: float = 0.03
     clip_norm: float = 1.0
     betas: tuple[float, float] = (0.9, 0.95)
@@ -76,7 +78,8 @@ class RLConfig:
                      "tokens_per_batch", "save_every"):  # fmt: skip
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be at least 1")
-        for name in ("temperature", "learning_rate", "kl_horizon", "kl_stop", "kl_limit", "clip"):
+        for name in ("temperature", "learning_rate", "critic_rate", "kl_horizon", "kl_stop",
+                     "kl_limit", "clip"):  # fmt: skip
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} is {getattr(self, name)}: it must be above 0")
         for name, choices in CHOICES.items():
@@ -105,17 +108,8 @@ def _check_advantage(config: RLConfig) -> None:
         raise ValueError('at_limit "bootstrap" asks a critic: choose "end" without one')
 
 
-def as_training(config: RLConfig) -> TrainConfig:
-    """The optimiser's part, in the words of the training loop: linear decay, no weight decay."""
-    return TrainConfig(
-        config.iterations,
-        config.learning_rate,
-        warmup=config.warmup,
-        decay=1.0,
-        min_lr=0.0,
-        weight_decay=0.0,
-        betas=config.betas,
-        eps=config.eps,
-        clip_norm=config.clip_norm,
-        bf16=config.bf16,
-    )
+def annealed(config: RLConfig, iteration: int) -> float:
+    """The learning rate of an iteration: the training loop's schedule, falling all the way."""
+    steps, rate = config.iterations, config.learning_rate
+    schedule = TrainConfig(steps, rate, warmup=config.warmup, decay=1.0, min_lr=0.0)
+    return learning_rate(iteration, schedule)

@@ -20,7 +20,7 @@ from o1lab.rl.policy_value import ActorCritic
 from o1lab.rl.ppo import ppo
 from o1lab.rl.rewards import length, pay, placebo, steps
 from o1lab.rl.rows import minibatches
-from o1lab.rl.settings import RLConfig
+from o1lab.rl.settings import RLConfig, annealed
 from o1lab.rl.update import policy_loss, updates
 from tests.rl.test_rl_killed import without_times
 from tests.rl.tiny_rl import Digits, config, policy, problems, reward
@@ -178,6 +178,23 @@ def test_every_kind_of_run_reports_the_whole_record(changes):
     assert found.samples == 2 * 24 * 4 and found.iterations == 2
     assert records[0]["beta"] == 0.05 > records[1]["beta"]  # KL 0 is below the target
     assert records[1]["lr"] < records[0]["lr"] and not asked.model.training
+
+
+def test_the_value_function_may_learn_faster():
+    for critic, moved in (("shared", 1), ("separate", 2)):
+        model = ActorCritic(policy().model, critic)
+        groups = model.optimizer(config(critic_rate=3.0)).param_groups
+        assert [group["times"] for group in groups] == [1.0, 3.0]
+        assert len(groups[1]["params"]) == 2 + (moved - 1) * len(
+            list(model.policy.model.parameters())
+        )
+        assert all(group["eps"] == 1e-5 and group["weight_decay"] == 0 for group in groups)
+    assert len(ActorCritic(policy().model, "none").optimizer(config()).param_groups) == 1
+
+
+def test_the_rate_is_annealed_to_the_end():
+    rates = [annealed(RLConfig(10, learning_rate=1.0, warmup=0.1), i) for i in range(10)]
+    assert rates[0] == 1 and rates == sorted(rates, reverse=True) and 0 < rates[-1] < 0.11
 
 
 def test_the_ledger_counts_every_pass():
