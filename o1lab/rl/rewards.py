@@ -54,7 +54,7 @@ class Reward:
 
 @dataclass(frozen=True)
 class Paid:
-    """The payments of each rollout, the mean total of each part, and what scoring cost."""
+    """The payments of each rollout, what each part alone would pay on average, and the cost."""
 
     payments: list[Payments]
     means: dict[str, float]

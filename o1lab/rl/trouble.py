@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+from o1lab.model.training_state import STATE
 from o1lab.rl.settings import RLConfig
 
 
@@ -39,6 +40,6 @@ def check_update(step: int, made, rate: float, folder: Path | None) -> None:
 
 
 def _kept(folder: Path | None) -> str:
-    if folder is None:
-        return "The weights are those before the last step: give a folder to keep checkpoints."
+    if folder is None or not (folder / STATE).exists():
+        return "No checkpoint has been kept: give a folder, and look at the weights you began with."
     return f"The model holds the last good checkpoint again, and {folder} keeps it."
