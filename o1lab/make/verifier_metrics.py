@@ -22,14 +22,14 @@ def metrics(scorer, held, kind: str, after: str) -> dict:
     """
     flat = held.flat
     rows, truth = scorer(flat), exact_labels(task(flat[0].problem.task), flat, after).rows
-    step, label = np.concatenate(rows), np.concatenate(truth)
-    count = [len(row) for row in rows]
-    problem = np.repeat(np.repeat(np.arange(len(held.groups)), held.right.shape[1]), count)
+    kept = [[y is not None for y in row] for row in truth]
+    label = np.array([y for row in truth for y in row if y is not None])
+    step = np.concatenate(rows)[np.concatenate(kept)]
+    problem = np.repeat(np.repeat(np.arange(len(held.groups)), held.right.shape[1]),
+                        [sum(row) for row in kept])  # fmt: skip
     depth = np.array([group[0].problem.difficulty for group in held.groups])
     within = auroc_by_problem(step, label, problem)
-    asked = [i for i, size in enumerate(_per_problem(count, held)) if size]  # with any step
-    depth = depth[asked]
-    curve = reliability(step, label)
+    depth = depth[np.unique(problem)]  # of the problems with any step, in order
     found = {
         "pooled auroc": auroc(step, label),
         "within auroc": float(np.nanmean(within)),
@@ -38,11 +38,7 @@ def metrics(scorer, held, kind: str, after: str) -> dict:
         },
         "outcome auroc": _outcome_auroc(rows, held, kind),
         "ece": ece(step, label),
-        "reliability": [
-            [float(s), float(r), int(c)]
-            for s, r, c in zip(curve.score, curve.right, curve.count, strict=True)
-            if c
-        ],
+        "reliability": _curve(step, label),
         "minimum at": _minimum(rows, truth),
         "share of right steps": float(label.mean()),
     }
@@ -50,8 +46,11 @@ def metrics(scorer, held, kind: str, after: str) -> dict:
     return found | {"first-error f1": first_error_scores(rows, firsts).f1}
 
 
-def _per_problem(count: Sequence[int], held) -> np.ndarray:
-    return np.array(count).reshape(held.right.shape).sum(1)
+def _curve(step: np.ndarray, label: np.ndarray) -> list[list[float]]:
+    """[mean score, share right, items] of each bin that holds any."""
+    curve = reliability(step, label)
+    bins = zip(curve.score, curve.right, curve.count, strict=True)
+    return [[float(s), float(r), int(c)] for s, r, c in bins if c]
 
 
 def _outcome_auroc(rows, held, kind: str) -> float:
@@ -61,15 +60,13 @@ def _outcome_auroc(rows, held, kind: str) -> float:
     return float(np.nanmean(auroc_by_problem(worth, held.right.ravel(), problem)))
 
 
-def _first_wrong(row: Sequence[float]) -> int | None:
-    return next((i for i, label in enumerate(row) if label < 0.5), None)
+def _first_wrong(row: Sequence[float | None]) -> int | None:
+    return next((i for i, label in enumerate(row) if label is not None and label < 0.5), None)
 
 
 def _minimum(rows, truth) -> list[float]:
     """Shares of chains with a wrong step: lowest score on the first wrong one, on the last one."""
-    wrong = [
-        (r, _first_wrong(t)) for r, t in zip(rows, truth, strict=True) if min(t, default=1) < 1
-    ]
-    lowest = [(int(np.argmin(row)), first, len(row) - 1) for row, first in wrong]
-    first = np.mean([low == at for low, at, _ in lowest])
-    return [float(first), float(np.mean([low == last for low, _, last in lowest]))]
+    pairs = [(row, _first_wrong(labels)) for row, labels in zip(rows, truth, strict=True)]
+    wrong = [(int(np.argmin(row)), at, len(row) - 1) for row, at in pairs if at is not None]
+    first = np.mean([low == at for low, at, _ in wrong])
+    return [float(first), float(np.mean([low == last for low, _, last in wrong]))]

@@ -20,13 +20,15 @@ Placed = list[tuple[int, float]]  # (index of a token in prompt and completion, 
 
 @dataclass(frozen=True)
 class LabelledText:
-    """Examples with the column "label", and weight 0 wherever there is none.
+    """Examples with the column "label", and weight 0 wherever there is none; equal ones merged.
 
-    labels: how many were used, however many tokens carry each. lost: those that were not, by
-    reason: "masked", "cut off" (past the context), "shared token" (one token ends two steps).
+    rollouts: how many have a label. labels: how many were used, however many tokens carry each.
+    lost: those that were not, by reason: "masked", "cut off" (past the context), "shared token"
+    (one token ends two steps).
     """
 
     examples: list[Example]
+    rollouts: int
     labels: int
     lost: Counter
 
@@ -108,7 +110,23 @@ def _text(rollouts, placed: list[Placed], lost: Counter, balanced, context, on) 
     weights = class_weights(values) if balanced else (1.0, 1.0)
     pairs = zip(rollouts, placed, strict=True)
     examples = [_example(rollout, row, weights) for rollout, row in pairs if row]
-    return LabelledText(examples, count, +lost)
+    return LabelledText(merged(examples), len(examples), count, +lost)
+
+
+def merged(examples: Sequence[Example]) -> list[Example]:
+    """Equal rollouts with equal labels as one example that weighs as much as all of them.
+
+    The loss over the whole set stays what it was, and a policy that often writes the same
+    thought is read once. In the order in which each came first.
+    """
+    found: dict[tuple, list[Example]] = {}
+    for example in examples:
+        key = (tuple(example.ids), tuple(example.extra["label"]))
+        found.setdefault(key, []).append(example)
+    return [
+        Example(group[0].ids, [len(group) * w for w in group[0].weights()], group[0].extra)
+        for group in found.values()
+    ]
 
 
 def class_weights(values: Sequence[float]) -> tuple[float, float]:

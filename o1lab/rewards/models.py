@@ -58,7 +58,7 @@ PRM = Recipe("prm", _CONFIG)
 ORM = Recipe("orm", _CONFIG)
 
 
-def token_classifier(policy: Policy, extra_layers: int = 0):
+def token_classifier(policy: Policy | RewardModel, extra_layers: int = 0):
     """A stock `AutoModelForTokenClassification` with the policy's body and a head of zeros.
 
     Two labels, wrong and right, of which only the difference of logits matters: one would do,
@@ -68,10 +68,14 @@ def token_classifier(policy: Policy, extra_layers: int = 0):
 
     extra_layers: how many are put on top, each passing on what it gets until it is trained. The
     policy's last layer holds what it expected at each place; a layer above it can compare that
-    with what was written, which layers below cannot.
+    with what was written, which layers below cannot. Below 0, so many are taken off the top.
+
+    A reward model in place of the policy is copied with its head, to be trained further.
     """
     from transformers import AutoModelForTokenClassification
 
+    if isinstance(policy, RewardModel):
+        return copy.deepcopy(policy.model).float().eval()
     config = copy.deepcopy(policy.model.config)
     config.num_labels, config.classifier_dropout = 2, 0.0
     if extra_layers:
@@ -82,6 +86,7 @@ def token_classifier(policy: Policy, extra_layers: int = 0):
         model = AutoModelForTokenClassification.from_config(config)
     model = model.to(like.device, torch.float64 if like.dtype == torch.float64 else torch.float32)
     found = model.base_model.load_state_dict(policy.model.base_model.state_dict(), strict=False)
+    # Layers that were taken off are "unexpected" here; what they held is left behind.
     for name in found.missing_keys:  # of the layers on top: what they would add is 0
         if name.endswith(("o_proj.weight", "down_proj.weight")):
             torch.nn.init.zeros_(model.base_model.get_parameter(name))
@@ -91,13 +96,14 @@ def token_classifier(policy: Policy, extra_layers: int = 0):
 
 
 def _heighten(config, extra_layers: int) -> None:
-    """Ask for more layers, of the kind of the last one. ValueError below 0."""
-    if extra_layers < 0:
-        raise ValueError(f"extra_layers is {extra_layers}: layers can only be put on top")
-    config.num_hidden_layers += extra_layers
+    """Ask for more layers, of the kind of the last one, or fewer. ValueError where none is left."""
+    layers = config.num_hidden_layers + extra_layers
+    if layers < 1:
+        raise ValueError(f"extra_layers is {extra_layers}: the policy has {layers - extra_layers}")
+    config.num_hidden_layers = layers
     kinds = getattr(config, "layer_types", None)
     if kinds:
-        config.layer_types = [*kinds, *[kinds[-1]] * extra_layers]
+        config.layer_types = [*kinds, *[kinds[-1]] * extra_layers][:layers]
 
 
 def label_loss(model, batch: Batch, forward: Callable = hidden_states) -> torch.Tensor:
@@ -174,7 +180,7 @@ def _trained(
         "kind": recipe.kind,
         "start": policy.name,
         "recipe": asdict(recipe),
-        "data": {"rollouts": len(text.examples), "labels": text.labels, "lost": dict(text.lost)},
+        "data": {"rollouts": text.rollouts, "labels": text.labels, "lost": dict(text.lost)},
         **notes,
         "training": {"tokens": done.tokens, "flops": done.flops, "seconds": done.seconds},
     }

@@ -96,8 +96,32 @@ def test_layers_on_top_pass_on_what_they_get_and_are_saved(policy, tmp_path):
     save(RewardModel(taller, policy.tokenizer), tmp_path / "taller")
     again = load_reward_model(tmp_path / "taller").model
     assert len(again.base_model.layers) == layers + 2
-    with pytest.raises(ValueError, match="on top"):
-        token_classifier(policy, -1)
+    fewer = token_classifier(policy, 1 - layers)
+    assert len(fewer.base_model.layers) == 1
+    with pytest.raises(ValueError, match=f"has {layers}"):
+        token_classifier(policy, -layers)
+
+
+def test_a_reward_model_can_be_trained_further_and_stays_as_it_was(policy):
+    first = random_head(policy)
+    before = first.model.score.weight.clone()
+    copied = token_classifier(first)
+    assert torch.equal(copied.score.weight, before)
+    with torch.no_grad():
+        copied.score.weight.zero_()
+    assert torch.equal(first.model.score.weight, before)
+
+
+def test_equal_rollouts_are_one_example_of_as_much_weight():
+    rollouts = [worked(0, 3), worked(1, 3, (1,)), worked(0, 3)]
+    labels = exact_labels(STORIES, rollouts, "kept")
+    text = step_examples(rollouts, labels)
+    assert text.rollouts == 3 and text.labels == 9 and len(text.examples) == 2
+    once = step_examples(rollouts[:1], exact_labels(STORIES, rollouts[:1], "kept"))
+    doubled = [2 * w for w in once.examples[0].weights()]
+    assert text.examples[0].weights() == doubled and sum(doubled)
+    torn = Labels("", [[1.0] * 3, [1.0] * 3, [0.0] * 3])
+    assert len(step_examples(rollouts, torn).examples) == 3
 
 
 def test_labels_sit_on_the_last_token_of_their_step(policy):
