@@ -12,6 +12,8 @@ from o1lab.show.theme import COLOURS, DASHES, HATCHES, SYMBOLS, theme, tint
 from o1lab.show.view import INK
 
 HEIGHT, TOP, BOTTOM, LINE = 420, 56, 62, 18
+MOVED = 4  # pixels by which a label may miss its line unseen
+REACH = 0.42  # how far a line across a group of bars goes to either side of its middle
 DIRECT = 4  # up to so many series are named at their end; more get a legend
 # How a drawn-in number looks: dash of a line, symbol of a point.
 _LOOK = {"published": ("dot", "star", "★"), "guess": ("dash", "x", "✕"),
@@ -119,37 +121,58 @@ def draw_bars(on: Canvas, x: list[float], width: float, line: Series, i: int) ->
 
 
 def draw_in(on: Canvas, one: Drawn, joined: bool = True) -> None:
-    """A published number, the reader's guess or the floor: a level, a point or a line.
+    """A published number, the reader's guess or the floor: a level, a place, a point or a line.
 
-    joined: False for bars, where the values of a line stand alone, left or right of the bars.
+    joined: False for bars, where each value of a line is drawn across its group alone.
     """
     dash, symbol, sign = _LOOK[one.kind]
     if one.x is None:
         on.fig.add_hline(y=one.y[0], line={"color": INK, "width": 1.6, "dash": dash})
         on.labels.append((f"{one.label}, {read.number(one.y[0], on.percent)}", one.y[0], INK))
-        return
-    aside = 0 if joined else -0.46 if one.kind == "guess" else 0.46
+    elif not one.y:
+        _draw_place(on, one, dash)
+    elif not joined:
+        _draw_across(on, one, dash)
+    else:
+        on.fig.add_scatter(
+            x=one.x, y=one.y, name=one.label, showlegend=False,
+            mode="lines+markers" if len(one.x) > 1 else "markers",
+            line={"color": INK, "width": 1.8, "dash": dash},
+            marker={"size": 12 if len(one.x) == 1 else 8, "color": INK, "symbol": symbol},
+            **_hover(on, Series(one.label, one.y)),
+        )  # fmt: skip
+        value = f", {read.number(one.y[0], on.percent)}" if len(one.x) == 1 else ""
+        on.labels.append((f"{sign} {one.label}{value}".strip(), _last(one.y), INK))
+
+
+def _last(values: list) -> float:
+    return [v for v in values if not read.missing(v)][-1]
+
+
+def _draw_place(on: Canvas, one: Drawn, dash: str) -> None:
+    """A vertical line, its name and its x above the plot."""
+    side = "top" if on.legend else "bottom"  # a legend has the place above
+    on.fig.add_vline(x=one.x[0], line={"color": INK, "width": 1.6, "dash": dash})
+    on.fig.add_annotation(
+        x=read.axis(one.x[0], on.log_x), y=1, yref="paper", yanchor=side,
+        text=f"{one.label}, {read.number(one.x[0], False)}", showarrow=False,
+        font={"color": INK, "size": 14, "weight": 700},
+    )  # fmt: skip
+
+
+def _draw_across(on: Canvas, one: Drawn, dash: str) -> None:
+    """Each value as a line across its group of bars, the value at the line's right end."""
+    seen = [(x, y) for x, y in zip(one.x, one.y, strict=True) if not read.missing(y)]
     on.fig.add_scatter(
-        x=[v + aside for v in one.x] if aside else one.x, y=one.y, name=one.label,
-        showlegend=False, mode="lines+markers" if joined and len(one.x) > 1 else "markers",
-        line={"color": INK, "width": 1.8, "dash": dash},
-        marker={"size": 12 if len(one.x) == 1 or aside else 8, "color": INK,
-                "symbol": "triangle-right" if aside < 0 else symbol},
+        x=[v for x, _ in seen for v in (x - REACH, x + REACH, None)],
+        y=[v for _, y in seen for v in (y, y, None)], name=one.label, showlegend=False,
+        mode="lines", line={"color": INK, "width": 2.5, "dash": dash},
         **_hover(on, Series(one.label, one.y)),
     )  # fmt: skip
-    words = f"{'▶' if aside < 0 else sign} {one.label}".strip()
-    if len(one.x) == 1:
-        words += f", {read.number(one.y[0], on.percent)}"
-    if len(one.x) > 1 or not _inside(on, one.x[0]):
-        on.labels.append((words, one.y[-1], INK))
-    else:
-        on.fig.add_annotation(x=read.axis(one.x[0], on.log_x), y=one.y[0], text=words,
-                              showarrow=False, yshift=16)  # fmt: skip
-
-
-def _inside(on: Canvas, x: float) -> bool:
-    low, high = on.x_range
-    return read.axis(x, on.log_x) < low + 0.8 * (high - low)
+    for x, y in seen:
+        on.fig.add_annotation(x=x + REACH, y=y, text=read.number(y, on.percent), showarrow=False,
+                              xanchor="left", font={"color": INK, "weight": 700})  # fmt: skip
+    on.labels.append((one.label, _last(one.y), INK))
 
 
 def draw_run(on: Canvas, x: list, line: Series, i: int, alone: bool) -> None:
@@ -179,19 +202,31 @@ def finish(on: Canvas, title: str, y_title: str, ticks: dict) -> None:
 
 
 def _place_labels(on: Canvas) -> int:
-    """Write the labels right of the plot without overlap; the margin they need, in pixels."""
+    """Write the labels right of the plot without overlap; the margin they need, in pixels.
+
+    A label that had to move is tied to the end of its line by a thin line of its own.
+    """
     words = [read.wrap(label) for label, _, _ in on.labels]
     low, high = on.y_range
     tall = HEIGHT - TOP - BOTTOM
-    at = [(y - low) / (high - low) * tall for _, y, _ in on.labels]
-    at = read.spread(at, [LINE * len(w) + 2 for w in words], -10, tall + 10)
-    for lines, place, (_, _, colour) in zip(words, at, on.labels, strict=True):
+    home = [(y - low) / (high - low) * tall for _, y, _ in on.labels]
+    at = read.spread(home, [LINE * len(w) + 2 for w in words], -10, tall + 10)
+    moved = [abs(a - b) > MOVED for a, b in zip(home, at, strict=True)]
+    aside = 26 if any(moved) else 8
+    for lines, (_, y, colour), up, far in zip(
+        words, on.labels, _gaps(at, home), moved, strict=True
+    ):
         on.fig.add_annotation(
-            x=1, xref="paper", xanchor="left", xshift=8, y=low + place / tall * (high - low),
-            yanchor="middle", align="left", showarrow=False, text="<br>".join(lines),
-            font={"color": colour, "size": 14, "weight": 700},
+            x=1, xref="paper", xanchor="left", y=y, yanchor="middle", align="left",
+            text="<br>".join(lines), font={"color": colour, "size": 14, "weight": 700},
+            showarrow=True, arrowhead=0, arrowwidth=1, standoff=2, ax=aside, ay=-up,
+            arrowcolor=colour if far else "rgba(0,0,0,0)",
         )  # fmt: skip
-    return 24 + round(9.2 * max((len(line) for w in words for line in w), default=0))
+    return 16 + aside + round(9.2 * max((len(line) for w in words for line in w), default=0))
+
+
+def _gaps(one: list[float], other: list[float]) -> list[float]:
+    return [a - b for a, b in zip(one, other, strict=True)]
 
 
 def explain(on: Canvas, kind: str, x: list, lines, drawn, y_title: str, rows: bool = True) -> None:

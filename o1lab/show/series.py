@@ -25,8 +25,15 @@ class Series:
 
 
 @dataclass(frozen=True)
+class At:
+    """A place on the x axis to draw in, such as a guessed number of steps; None draws nothing."""
+
+    x: Number | None
+
+
+@dataclass(frozen=True)
 class Drawn:
-    """A number drawn in beside ours: a level (x is None), a point or a line.
+    """A number drawn in beside ours: a level (x is None), a place (no y), a point or a line.
 
     kind: "published", "guess" or "floor".
     """
@@ -69,17 +76,20 @@ def _numeric(value) -> bool:
 
 
 def read_drawn(kind: str, given, x: Sequence, label: str) -> list[Drawn]:
-    """None, a number, (x, y), a sequence as long as x, or {label: any of these}."""
+    """None, a number, (x, y), At(x), a sequence as long as x, or {label: any of these}."""
     if given is None:
         return []
+    if isinstance(given, At):
+        return [] if given.x is None else [Drawn(kind, label, [given.x], [])]
     if isinstance(given, Mapping):
         return [d for name, one in given.items() for d in read_drawn(kind, one, x, name)]
     if _scalar(given):
         return [Drawn(kind, label, None, [float(given)])]
     values = given.tolist() if hasattr(given, "tolist") else list(given)
     if isinstance(given, tuple) and len(values) == 2 and all(map(_numeric, values)):
-        return [Drawn(kind, label, [values[0]], [values[1]])]
-    return [Drawn(kind, label, list(x), plain(values, label, len(x)))]
+        return [] if None in values else [Drawn(kind, label, [values[0]], [values[1]])]
+    row = plain(values, label, len(x))
+    return [] if all(map(missing, row)) else [Drawn(kind, label, list(x), row)]
 
 
 def read_all_drawn(x: Sequence, published, guess, floor) -> list[Drawn]:
@@ -91,6 +101,14 @@ def read_all_drawn(x: Sequence, published, guess, floor) -> list[Drawn]:
 
 def _scalar(value) -> bool:
     return _numeric(value) or (hasattr(value, "item") and getattr(value, "ndim", 1) == 0)
+
+
+def looks_of(lines: Sequence[Series], looks: Mapping[str, int] | None) -> list[int]:
+    """Which look each line has: its own in `looks`, else the first that nobody has yet."""
+    known = looks or {}
+    taken = {known[line.name] for line in lines if line.name in known}
+    free = (i for i in range(len(lines) + len(taken)) if i not in taken)
+    return [known[line.name] if line.name in known else next(free) for line in lines]
 
 
 def number(value, percent: bool) -> str:
@@ -211,14 +229,15 @@ def sentence(kind, x, series, drawn, x_title, y_title, percent) -> str:
             ends = f"{number(seen[0], percent)} to {number(seen[-1], percent)}"
             parts.append(f"{s.name}: {ends if len(seen) > 1 else number(seen[0], percent)}.")
     for d in drawn:
-        ends = dict.fromkeys(number(v, percent) for v in (d.y[0], d.y[-1]))
-        parts.append(f"{d.label}: {' to '.join(ends)}.")
+        seen = [v for v in d.y if not missing(v)]
+        ends = dict.fromkeys(number(v, percent) for v in (*seen[:1], *seen[-1:]))
+        parts.append(f"{d.label}: {' to '.join(ends) or f'{x_title} {number(d.x[0], False)}'}.")
     return " ".join(parts)
 
 
 def table(x, series, drawn, x_title, percent) -> list[list[str]]:
     """A header and one row an x: every value with its interval."""
-    lines = [d for d in drawn if d.x is None or len(d.x) == len(x)]
+    lines = [d for d in drawn if d.x is None or len(d.y) == len(x)]
     rows = [[x_title, *(s.name for s in series), *(d.label for d in lines)]]
     for i, place in enumerate(x):
         cells = [_cell(s, i, percent) for s in series]

@@ -6,7 +6,7 @@ Leaves out where scores come from. Takes rollouts, scores and verdicts as they c
 from collections.abc import Sequence
 
 from o1lab.show.theme import tint
-from o1lab.show.traces import CODE, MARKS
+from o1lab.show.traces import CODE, MARKS, mark_of, reason
 from o1lab.show.view import BLUE, EDGE, View, box, escape, tag
 from o1lab.show.widgets import slider
 
@@ -33,8 +33,8 @@ def scored(rollout, scores: Sequence[float], verdicts: Sequence, ok: bool | None
 
 def _row(step: str, score: float, verdict) -> tuple[str, str]:
     """A step as HTML and as text."""
-    sign, colour, meaning = MARKS[verdict.ok]
-    why = "" if verdict.ok else ": ".join(w for w in (verdict.kind, verdict.why) if w)
+    sign, colour, meaning = mark_of(verdict)
+    why = reason(verdict)
     full = f"background:{tint(BLUE, 0.75)};width:{LONG * min(max(score, 0), 1):.0f}px;height:.8em"
     empty = f"border:1px solid {EDGE};width:{LONG}px;flex:none;align-self:center"
     cells = [

@@ -6,9 +6,10 @@ Leaves out figures (`plots`) and controls (`widgets`). Takes rollouts and verdic
 from collections.abc import Mapping, Sequence
 
 from o1lab.show.theme import tint
-from o1lab.show.view import BLUE, EDGE, GREEN, MONO, RED, View, box, escape, tag
+from o1lab.show.view import BLUE, EDGE, GREEN, INK, MONO, RED, View, box, escape, tag
 
 MARKS = {True: ("✓", GREEN, "right"), False: ("✗", RED, "wrong"), None: ("", "inherit", "")}
+IDLE = ("○", INK, "idle")  # a step that is true and not needed: neither a tick nor a cross
 CODE = f"font-family:{MONO};white-space:pre-wrap;overflow-wrap:anywhere"
 
 
@@ -21,12 +22,16 @@ def thought(
     """One rollout: its thoughts behind a toggle, a line a step, then the answer.
 
     verdicts: one a step (ValueError if not); ok: whether the answer is right; hidden: folded.
+    With both, a thought without a false step that ends in a wrong answer is called unfinished.
     """
     steps = [line.strip() for line in (rollout.thoughts or "").split("\n") if line.strip()]
     if verdicts is not None and len(verdicts) != len(steps):
         raise ValueError(f"{len(verdicts)} verdicts for {len(steps)} steps: give one a step")
     lines = [_step(s, v) for s, v in zip(steps, verdicts or [None] * len(steps), strict=True)]
     head = _head(rollout, len(steps), verdicts)
+    if ok is False and verdicts and not any(v.false for v in verdicts):
+        lines.append(_unfinished(verdicts))
+        head = f"{head.removesuffix(', no mistake')}, unfinished"
     html = _fold(head, [html for html, _ in lines], hidden) + _answer(rollout, ok)
     told = f"Answer: {_said(rollout)}" + ("" if ok is None else f" {MARKS[ok][0]} {MARKS[ok][2]}")
     return View(box(html), "\n".join([head, *(text for _, text in lines), told]))
@@ -40,21 +45,45 @@ def _head(rollout, steps: int, verdicts: Sequence | None) -> str:
     head = f"Thought for {tokens} token" + ("" if tokens == 1 else "s")
     if not verdicts:
         return head
-    wrong = sum(not verdict.ok for verdict in verdicts)
     count = f"{steps} step" + ("" if steps == 1 else "s")
-    return f"{head}: {count}, {f'{wrong} wrong' if wrong else 'no mistake'}"
+    wrong = sum(verdict.false for verdict in verdicts)
+    idle = sum(not verdict.ok for verdict in verdicts) - wrong
+    found = [f"{n} {what}" for n, what in ((wrong, "wrong"), (idle, "idle")) if n]
+    return f"{head}: {count}, {', '.join(found) or 'no mistake'}"
 
 
 def _step(step: str, verdict) -> tuple[str, str]:
     """A step as HTML and as text: its mark, itself, and what is wrong with it."""
-    sign, colour, meaning = MARKS[verdict.ok if verdict else None]
-    why = ": ".join(w for w in (verdict.kind, verdict.why) if w) if meaning == "wrong" else ""
+    sign, colour, meaning = mark_of(verdict) if verdict else MARKS[None]
+    why = reason(verdict) if verdict else ""
     mark = tag("span", sign, _bold(colour), f'role="img" aria-label="{meaning}"') if sign else ""
     note = tag("div", escape(why), "opacity:.85;font-size:92%") if why else ""
     words = tag("div", tag("span", escape(step), CODE) + note, "min-width:0")
     row = "display:flex;gap:.7em;padding:1px 8px;border-radius:4px;"
-    row += "background:rgba(213,94,0,.12)" if why else ""
+    row += "background:rgba(213,94,0,.12)" if meaning == "wrong" else ""
     return tag("div", mark + words, row), f"  {sign or '-'} {step}" + (f"   ({why})" if why else "")
+
+
+def mark_of(verdict) -> tuple[str, str, str]:
+    """A step's sign, colour and meaning: right, wrong, or true and not needed."""
+    return MARKS[verdict.ok] if verdict.ok or verdict.false else IDLE
+
+
+def reason(verdict) -> str:
+    """What is the matter with a step, in words; nothing where it is right."""
+    if verdict.ok:
+        return ""
+    words = (verdict.kind, verdict.why) if verdict.false or not verdict.why else (verdict.why,)
+    return ": ".join(w for w in words if w)
+
+
+def _unfinished(verdicts: Sequence) -> tuple[str, str]:
+    """The line under a thought that says nothing false and still ends in a wrong answer."""
+    every = "every step is right" if all(v.ok for v in verdicts) else "no step is wrong"
+    words = f"unfinished: {every}, but the thought stops early"
+    row = "padding:1px 8px;border-radius:4px;background:rgba(213,94,0,.12)"
+    mark = tag("span", "…", _bold(RED), 'role="img" aria-label="unfinished"')
+    return tag("div", f"{mark} {words}", row), f"  … {words}"
 
 
 def _bold(colour: str) -> str:

@@ -57,7 +57,8 @@ def _control(widgets, values: list, label: str, start):
     return widgets.SelectionSlider(
         options=values,
         value=start,
-        description=label,
+        description=f"{label}\u2003",  # the wide space leaves room for the handle
+        tooltip=label,
         continuous_update=False,
         style={"description_width": "initial"},
         layout={"width": "min(520px, 95%)"},

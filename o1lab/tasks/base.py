@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 THINK, END_THINK = "<think>", "</think>"
+IDLE = "irrelevant"  # the kind of a step that is true and that the question does not need
+UNFINISHED = "unfinished"  # the kind of a thought without a false step whose answer is wrong
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,26 @@ class Verdict:
     kind: str = "ok"
     why: str = ""
 
+    @property
+    def false(self) -> bool:
+        """Whether the step says what is not so; an idle one is not right, yet true."""
+        return not self.ok and self.kind != IDLE
+
 
 def first_error(verdicts: Sequence[Verdict]) -> int | None:
     """The index of the first step that is not right; None where every step is."""
     return next((i for i, verdict in enumerate(verdicts) if not verdict.ok), None)
+
+
+def fault(verdicts: Sequence[Verdict], right: bool) -> str:
+    """What is wrong with a whole thought: "ok", the kind of its first false step, or "unfinished".
+
+    right: whether the answer is right. A thought whose steps are all right or idle and whose
+    answer is wrong is unfinished: it lacks what would lead to the answer. A thought with a false
+    step has that step's kind, however it ends.
+    """
+    kind = next((verdict.kind for verdict in verdicts if verdict.false), None)
+    return kind or ("ok" if right else UNFINISHED)
 
 
 @runtime_checkable

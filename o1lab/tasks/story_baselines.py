@@ -80,6 +80,18 @@ SCRIPTS = {(start, moved): verb_script(start, moved)
            for start in ("first", "last", "largest") for moved in (-1, 0, 1)}  # fmt: skip
 
 
+def floors(world, asked: Sequence[Problem], count: int = 2000, seed: int = 0) -> dict[str, float]:
+    """What is solved of `asked` blindly: "guessing", and "ignoring who and what".
+
+    The first is the best of the guesses, after `count` train problems of the same depth; the
+    second the best of all `SCRIPTS`, chosen on the scored problems themselves: an upper bound.
+    """
+    rng = random.Random(f"floors {seed}")
+    seen = [world.problem(rng, asked[0].difficulty) for _ in range(count)]
+    return {"guessing": max(_guesses(world, asked, seen).values()),
+            "ignoring who and what": max(_scripts(world, asked).values())}  # fmt: skip
+
+
 def rates(world, depth: int, count: int = 2000, seed: int = 0, split: str = "test") -> dict:
     """The mean score of every baseline on `count` random problems of that depth and split.
 
@@ -89,18 +101,24 @@ def rates(world, depth: int, count: int = 2000, seed: int = 0, split: str = "tes
     rng = random.Random(seed)
     seen = [world.problem(rng, depth) for _ in range(count)]
     asked = [world.problem(rng, depth, split) for _ in range(count)]
-    constant, drawn = constant_guess(seen), answer_chance(seen)
-    scripts = {key: _share(world, asked, script) for key, script in SCRIPTS.items()}
+    scripts = _scripts(world, asked)
     best = max(scripts, key=scripts.get)
+    return {"depth": depth, "problems": count, **_guesses(world, asked, seen),
+            "script": scripts[best], "script reads": best}  # fmt: skip
+
+
+def _guesses(world, asked: Sequence[Problem], seen: Sequence[Problem]) -> dict[str, float]:
+    """The mean score of each guess, exact where it is drawn."""
+    drawn = answer_chance(seen)
     return {
-        "depth": depth,
-        "problems": count,
-        "constant": _share(world, asked, constant),
-        "number in the story": sum(map(number_chance, asked)) / count,
-        "answer of another": sum(map(drawn, asked)) / count,
-        "script": scripts[best],
-        "script reads": best,
+        "constant": _share(world, asked, constant_guess(seen)),
+        "number in the story": sum(map(number_chance, asked)) / len(asked),
+        "answer of another": sum(map(drawn, asked)) / len(asked),
     }
+
+
+def _scripts(world, asked: Sequence[Problem]) -> dict[tuple, float]:
+    return {key: _share(world, asked, script) for key, script in SCRIPTS.items()}
 
 
 def _share(world, problems: Sequence[Problem], answer: Callable[[Problem], str]) -> float:

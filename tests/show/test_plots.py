@@ -2,7 +2,8 @@
 
 import pytest
 
-from o1lab.show.plots import bars, curve, heat, learning_curve
+from o1lab.show.canvas import REACH
+from o1lab.show.plots import At, bars, curve, heat, learning_curve
 from o1lab.show.theme import caption
 
 AXES = {"x_title": "steps", "y_title": "solved"}
@@ -35,6 +36,58 @@ def test_learning_curves_and_heat_maps():
     assert fig.layout.title.text == "falls"
     grid = heat([[0.1, 0.9]], [1, 2], ["a"], x_title="x", y_title="y", z_title="z")
     assert "10% to 90%" in grid.layout.meta["alt"]
+    assert grid.data[0].zmin == 0 and grid.data[0].zmax == 0.9, "colours go as far as the data"
+
+
+def words(fig):
+    return [note.text for note in fig.layout.annotations]
+
+
+def test_a_guessed_place_is_a_vertical_line_that_says_its_x():
+    fig = curve([1, 2, 4], {"ours": [0.9, 0.5, 0.1]}, **AXES, guess=At(2.5), log_x=True)
+    (line,) = fig.layout.shapes
+    assert line.x0 == line.x1 == 2.5 and "your guess, 2.5" in words(fig)
+    assert "your guess: steps 2.5." in fig.layout.meta["alt"]
+    assert fig.layout.meta["table"][0] == ["steps", "ours"]
+
+
+@pytest.mark.parametrize("guess", [None, At(None), (8, None), [None, None], {"mine": None}])
+def test_no_guess_draws_nothing(guess):
+    fig = curve([1, 8], {"ours": [0.9, 0.5]}, **AXES, guess=guess)
+    assert words(fig) == ["ours"] and not fig.layout.shapes
+
+
+def test_guesses_stand_across_their_bars_with_their_values():
+    fig = bars(["a", "b"], {"ours": [0.9, 0.5]}, **AXES, guess=[None, 0.35])
+    line = next(trace for trace in fig.data if trace.name == "your guess")
+    assert list(line.x) == [1 - REACH, 1 + REACH, None] and list(line.y) == [0.35, 0.35, None]
+    assert "35%" in words(fig) and "your guess" in words(fig)
+    assert "your guess: 35%." in fig.layout.meta["alt"]
+
+
+def test_labels_stand_in_the_margin_and_are_tied_to_their_lines():
+    lines = {"a line": [0.1, 0.50], "another line": [0.2, 0.51]}
+    fig = curve([1, 2], lines, **AXES, guess=(1, 0.9))
+    notes = {note.text: note for note in fig.layout.annotations}
+    assert all(note.xref == "paper" and note.x == 1 for note in notes.values())
+    assert [notes[name].y for name in lines] == [0.50, 0.51], "each begins at its line's end"
+    assert abs(notes["a line"].ay - notes["another line"].ay) >= 15, "and none hides another"
+    assert notes["✕ your guess, 90%"].ay == 0
+
+
+def test_a_name_can_keep_its_look():
+    def colours(names, looks):
+        fig = curve([1, 2], {name: [0.1, 0.2] for name in names}, **AXES, looks=looks)
+        return {trace.name: (trace.line.color, trace.line.dash) for trace in fig.data}
+
+    looks = {"direct": 1, "thinks": 0, "direct, deep": 5}
+    one, two = (
+        colours(["thinks", "direct"], looks),
+        colours(["new", "direct", "direct, deep"], looks),
+    )
+    assert one["direct"] == two["direct"] and two["new"] not in (two["direct"], one["direct"])
+    assert two["direct"][0] == two["direct, deep"][0], "the same colour"
+    assert two["direct"][1] != two["direct, deep"][1], "another dash"
 
 
 def test_several_values_of_one_run_or_several_runs_of_one_value():

@@ -27,6 +27,29 @@ def test_a_thought_is_folded_and_judged():
     assert "<details open>" in thought(rollout(), hidden=False).html
 
 
+IDLE = Verdict(False, "irrelevant", "true, but the question needs no such Cid")
+
+
+def test_an_idle_step_is_not_a_wrong_one():
+    view = thought(rollout(), [Verdict(True), IDLE], ok=True)
+    assert "2 steps, 1 idle" in view.text and "✗" not in view.html
+    assert "○ Cid = <b>Bob</b> = 20   (true, but the question needs no such Cid)" in view.text
+    assert 'aria-label="idle"' in view.html and "unfinished" not in view.text
+    assert "1 wrong, 1 idle" in thought(rollout(), [VERDICTS[1], IDLE]).text
+
+
+def test_a_thought_that_stops_early_is_called_unfinished():
+    view = thought(rollout(), [Verdict(True), Verdict(True)], ok=False)
+    line = "unfinished: every step is right, but the thought stops early"
+    assert line in view.text and "every step is right" in view.html
+    assert "2 steps, unfinished" in view.text and "no mistake" not in view.text
+    assert "no step is wrong, but" in thought(rollout(), [Verdict(True), IDLE], False).text
+    for verdicts, ok in (([Verdict(True)] * 2, True), ([Verdict(True)] * 2, None),
+                         (VERDICTS, False), (None, False)):  # fmt: skip
+        assert "unfinished" not in thought(rollout(), verdicts, ok).text
+    assert "unfinished" not in thought(rollout("19", []), [], ok=False).text
+
+
 def test_what_a_model_writes_is_never_markup():
     hostile = rollout("<think>\n<script>a</script>\n</think>\n<img src=x>", [4])
     verdict = [Verdict(False, "malformed", "<script>b</script>")]

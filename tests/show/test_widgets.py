@@ -53,7 +53,8 @@ def test_a_slider_draws_each_picture_once_when_it_is_due(screen):
     pen = Pen()
     widgets.slider(pen, [1, 2, 3], label="temperature", start=2)
     control = screen[0].children[0]
-    assert pen.asked == [2] and control.description == "temperature"
+    assert pen.asked == [2] and control.tooltip == "temperature"
+    assert control.description == "temperature\u2003", "room between the label and the handle"
     assert control.continuous_update is False
     for value in (3, 2, 3):
         control.value = value
