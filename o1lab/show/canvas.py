@@ -32,6 +32,7 @@ class Canvas:
     x_title: str = ""
     legend: bool = False
     labels: list[tuple[str, float, str]] = field(default_factory=list)  # words, y, colour
+    levels: list[float] = field(default_factory=list)  # of lines from side to side
 
 
 def canvas(places: Sequence, lines: list[Series], drawn: list[Drawn], log_x=False, percent=True):
@@ -44,7 +45,9 @@ def canvas(places: Sequence, lines: list[Series], drawn: list[Drawn], log_x=Fals
         raise ValueError("nothing to draw: every value is missing")
     xs = [*places, *(v for d in drawn for v in d.x or [])]
     fig = go.Figure(layout={"template": theme(), "height": HEIGHT})
-    return Canvas(fig, read.x_range(xs, log_x), read.y_range(ys, percent), log_x, percent)
+    on = Canvas(fig, read.x_range(xs, log_x), read.y_range(ys, percent), log_x, percent)
+    on.levels = sorted(d.y[0] for d in drawn if d.x is None)
+    return on
 
 
 def draw_line(on: Canvas, x: list, line: Series, i: int, band: bool) -> None:
@@ -115,9 +118,17 @@ def draw_bars(on: Canvas, x: list[float], width: float, line: Series, i: int) ->
     for place, value, top in zip(x, line.y, tops, strict=True):
         if not read.missing(value):
             on.fig.add_annotation(
-                x=place, y=max(value, top), text=read.number(value, on.percent),
+                x=place, y=_clear(on, max(value, top)), text=read.number(value, on.percent),
                 showarrow=False, yanchor="bottom", yshift=2,
             )  # fmt: skip
+
+
+def _clear(on: Canvas, y: float) -> float:
+    """The place for a value at `y`, raised above the levels that would cross its letters."""
+    letters = (LINE + 4) / (HEIGHT - TOP - BOTTOM) * (on.y_range[1] - on.y_range[0])
+    for level in on.levels:
+        y = level if y <= level < y + letters else y
+    return y
 
 
 def draw_in(on: Canvas, one: Drawn, joined: bool = True) -> None:
@@ -161,7 +172,7 @@ def _draw_place(on: Canvas, one: Drawn, dash: str) -> None:
 
 
 def _draw_across(on: Canvas, one: Drawn, dash: str) -> None:
-    """Each value as a line across its group of bars, the value at the line's right end."""
+    """Each value as a line across its group of bars; where there are several, each says its own."""
     seen = [(x, y) for x, y in zip(one.x, one.y, strict=True) if not read.missing(y)]
     on.fig.add_scatter(
         x=[v for x, _ in seen for v in (x - REACH, x + REACH, None)],
@@ -169,10 +180,12 @@ def _draw_across(on: Canvas, one: Drawn, dash: str) -> None:
         mode="lines", line={"color": INK, "width": 2.5, "dash": dash},
         **_hover(on, Series(one.label, one.y)),
     )  # fmt: skip
-    for x, y in seen:
-        on.fig.add_annotation(x=x + REACH, y=y, text=read.number(y, on.percent), showarrow=False,
-                              xanchor="left", font={"color": INK, "weight": 700})  # fmt: skip
-    on.labels.append((one.label, _last(one.y), INK))
+    values = [read.number(y, on.percent) for _, y in seen]
+    for (x, y), value in zip(seen, values, strict=True) if len(seen) > 1 else ():
+        on.fig.add_annotation(x=x + REACH, y=y, text=value, showarrow=False, xanchor="left",
+                              font={"color": INK, "weight": 700})  # fmt: skip
+    words = one.label if len(seen) > 1 else f"{one.label}, {values[0]}"
+    on.labels.append((words, _last(one.y), INK))
 
 
 def draw_run(on: Canvas, x: list, line: Series, i: int, alone: bool) -> None:

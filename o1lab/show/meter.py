@@ -11,12 +11,13 @@ LONG, BLOCKS = 180, 20  # pixels, and letters in the text form, of a share of 1
 def meter(shares: Mapping[object, float], here, unit: str = "") -> View:
     """A bar for each setting, from 0 to 100%, the one at `here` filled, bold and pointed at.
 
-    shares: {setting: share}, 0 to 1. unit: what a setting counts. ValueError if `here` is none
-    of the settings.
+    shares: {setting: share}, 0 to 1. unit: what a setting counts, in the plural. ValueError if
+    `here` is none of the settings.
     """
     if here not in shares:
         raise ValueError(f"no setting {here!r}: there are {', '.join(map(str, shares))}")
-    rows = [_row(f"{name} {unit}".strip(), share, name == here) for name, share in shares.items()]
+    names = {k: f"{k} {unit.removesuffix('s') if k == 1 else unit}".strip() for k in shares}
+    rows = [_row(names[k], share, k == here) for k, share in shares.items()]
     grid = "display:grid;grid-template-columns:auto auto 1fr;gap:2px .8em;align-items:center;"
     html = tag("div", "".join(html for html, _ in rows), grid + "margin:4px 0 8px")
     return View(html, "\n".join(text for _, text in rows))

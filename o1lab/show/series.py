@@ -202,9 +202,17 @@ def wrap(label: str, width: int = 18) -> list[str]:
 def spread(places: Sequence[float], sizes: Sequence[float], low: float, high: float) -> list[float]:
     """Centres moved as little as needed so that labels of those sizes do not overlap.
 
-    places, sizes, low, high: in one unit (pixels); the order of places is kept.
+    places, sizes, low, high: in one unit (pixels); the order of places is kept. The middle
+    between pushing all upward and pushing all downward, which overlap neither.
     """
     order = sorted(range(len(places)), key=lambda i: places[i])
+    up = _pushed(places, order, sizes, low, high)
+    down = _pushed([-v for v in places], order[::-1], sizes, -high, -low)
+    return [(a - b) / 2 for a, b in zip(up, down, strict=True)]
+
+
+def _pushed(places, order, sizes, low: float, high: float) -> list[float]:
+    """Each centre, lowest first, pushed up by those below it, then all back under `high`."""
     out = list(places)
     floor = low
     for i in order:

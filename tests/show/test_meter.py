@@ -8,7 +8,7 @@ from o1lab.show.meter import meter
 def test_the_marked_bar_is_the_one_that_is_set():
     view = meter({1: 0.5, 16: 0.75}, 16, "thoughts")
     first, second = view.text.split("\n")
-    assert "1 thoughts" in first and "50%" in first and "◀" not in first
+    assert "  1 thought " in first and "50%" in first and "◀" not in first
     assert "16 thoughts" in second and second.endswith("75% ◀") and second.count("█") == 15
     assert "width:90px" in view.html and "width:135px" in view.html
 

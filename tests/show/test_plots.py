@@ -4,6 +4,7 @@ import pytest
 
 from o1lab.show.canvas import REACH
 from o1lab.show.plots import At, bars, curve, heat, learning_curve
+from o1lab.show.series import spread
 from o1lab.show.theme import caption
 
 AXES = {"x_title": "steps", "y_title": "solved"}
@@ -61,8 +62,10 @@ def test_guesses_stand_across_their_bars_with_their_values():
     fig = bars(["a", "b"], {"ours": [0.9, 0.5]}, **AXES, guess=[None, 0.35])
     line = next(trace for trace in fig.data if trace.name == "your guess")
     assert list(line.x) == [1 - REACH, 1 + REACH, None] and list(line.y) == [0.35, 0.35, None]
-    assert "35%" in words(fig) and "your guess" in words(fig)
+    assert "your guess, 35%" in words(fig)
     assert "your guess: 35%." in fig.layout.meta["alt"]
+    two = bars(["a", "b"], {"ours": [0.9, 0.5]}, **AXES, guess=[0.8, 0.35])
+    assert {"80%", "35%", "your guess"} <= set(words(two))
 
 
 def test_labels_stand_in_the_margin_and_are_tied_to_their_lines():
@@ -73,6 +76,18 @@ def test_labels_stand_in_the_margin_and_are_tied_to_their_lines():
     assert [notes[name].y for name in lines] == [0.50, 0.51], "each begins at its line's end"
     assert abs(notes["a line"].ay - notes["another line"].ay) >= 15, "and none hides another"
     assert notes["✕ your guess, 90%"].ay == 0
+
+
+def test_labels_make_room_to_both_sides():
+    assert spread([10, 12, 90], [20, 20, 20], 0, 100) == [10, 30, 90]
+    assert spread([50, 50], [20, 20], 0, 100) == [40, 60]
+    assert spread([95, 99], [20, 20], 0, 100) == [70, 90]
+
+
+def test_a_value_stands_clear_of_the_levels_that_would_cross_it():
+    fig = bars(["a", "b"], {"ours": [0.9, 0.03]}, **AXES, floor={"script": 0.05, "far": 0.5})
+    places = {note.text: note.y for note in fig.layout.annotations}
+    assert places["90%"] == 0.9 and places["3%"] == 0.05
 
 
 def test_a_name_can_keep_its_look():
