@@ -95,10 +95,18 @@ def floor(task: Task, asked: list[Problem], n: int) -> float:
     """
     if task.name == "countdown":
         return random_play_coverage(asked, n)
+    covered = [[1 - (1 - p) ** n for p in chances] for chances in guess_chances(task, asked)]
+    return max(sum(shares) / len(asked) for shares in covered)
+
+
+def guess_chances(task: Task, asked: list[Problem]) -> list[list[float]]:
+    """Each story's exact chance of one try of the two guessers, a list a guesser.
+
+    The first draws a number printed in the story, the second an answer of other stories.
+    """
     rng = random.Random(EXAM_SEED)
     seen = [task.problem(rng, asked[0].difficulty) for _ in range(2000)]
-    guesses = (number_chance, answer_chance(seen))
-    return max(sum(1 - (1 - chance(p)) ** n for p in asked) / len(asked) for chance in guesses)
+    return [[chance(p) for p in asked] for chance in (number_chance, answer_chance(seen))]
 
 
 def direct_rates(policy: Policy, world: str, levels: list[int], problems: int) -> dict:

@@ -28,7 +28,8 @@ DRAWS = 100  # random orders a vote is averaged over
 class Part:
     """One part of the store; arrays are (problems, n), codes of answers empty for Countdown.
 
-    floor: each problem's chance of one blind try. facts: policy, temperature, tokens, FLOPs.
+    floor: each problem's chance of one blind try, (problems,), or (guessers, problems) in Stories.
+    facts: policy, temperature, tokens, FLOPs.
     """
 
     right: np.ndarray
@@ -99,8 +100,12 @@ def coverage_curve(rights: np.ndarray, sizes) -> tuple:
 
 
 def floor_curve(floor: np.ndarray, sizes) -> list[float]:
-    """Coverage of as many blind tries, from exact chances."""
-    return coverage_of_rates(floor, sizes).tolist()
+    """Coverage of as many blind tries, from exact chances; of the better guesser at each size.
+
+    floor: (problems,) or (guessers, problems).
+    """
+    covered = [coverage_of_rates(chances, sizes) for chances in np.atleast_2d(floor)]
+    return np.max(covered, axis=0).tolist()
 
 
 def votes(found: Part, sizes, draws: int = DRAWS) -> np.ndarray:

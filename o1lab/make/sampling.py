@@ -14,16 +14,15 @@ from pathlib import Path
 import numpy as np
 
 from o1lab.make.arms import save
+from o1lab.make.exam import guess_chances
 from o1lab.measure.compute import ledger_of
 from o1lab.measure.hardware import describe
 from o1lab.model.rollouts import Rollout
 from o1lab.paths import data_dir
-from o1lab.tasks import task
 from o1lab.tasks.base import Problem
 from o1lab.tasks.countdown import Countdown
 from o1lab.tasks.countdown_solver import play_probability
 from o1lab.tasks.lessons import exam, lesson
-from o1lab.tasks.story_baselines import answer_chance, number_chance
 
 POLICIES = {"stories": "stories-cot", "countdown": "countdown-cot"}
 TEMPERATURES = (0.0, 0.5, 0.7, 1.0)
@@ -132,21 +131,35 @@ def gather(job: Job, folder: Path) -> dict[str, np.ndarray]:
     return {key: np.concatenate([block[key] for block in blocks]) for key in blocks[0]}
 
 
-def floors(job: Job) -> list[float]:
-    """For each problem the exact chance of a blind try, in Stories of the better of two guesses."""
+def floors(job: Job) -> list:
+    """Each problem's exact chance of one blind try; in Stories a list for each of two guessers.
+
+    Which guesser is better depends on how often it may try, so both are kept.
+    """
     if job.world == "countdown":
-        return [play_probability(*p.data) for p in job.problems]
-    seen = exam_like(job.problems[0].difficulty)
-    chances = [[chance(p) for p in job.problems] for chance in (number_chance, answer_chance(seen))]
-    return max(chances, key=sum)
+        return [round(play_probability(*p.data), 6) for p in job.problems]
+    guesses = guess_chances(lesson(job.world)[0], job.problems)
+    return [[round(chance, 6) for chance in chances] for chances in guesses]
 
 
-def exam_like(difficulty: int, count: int = 2000) -> list[Problem]:
-    """Train stories of a depth, whose answers a guesser may know."""
-    import random
+def with_floors(record: dict) -> dict:
+    """The record with its floors worked out afresh from the same problems; its samples stay.
 
-    rng = random.Random(f"seen {difficulty}")
-    return [task("stories").problem(rng, difficulty) for _ in range(count)]
+    ValueError if today's code makes other problems.
+    """
+    parts = dict(record["parts"])
+    for job in jobs(*_sizes(parts)):
+        if [p.answer for p in job.problems if job.world == "stories"] != parts[job.name]["answer"]:
+            raise ValueError(f"{job.name}: the record is of other problems, sample them again")
+        parts[job.name] = parts[job.name] | {"floor": floors(job)}
+    done = {"command": f"{COMMAND} --floors", "date": date.today().isoformat()}
+    return record | {"parts": parts, "floors recomputed": done}
+
+
+def _sizes(parts: dict) -> list[int]:
+    """The sizes a record was sampled with, in the order of `jobs`."""
+    usual, hard, warm = (parts[f"stories {part}"] for part in ("lesson", "hard", "at 1.0"))
+    return [usual["problems"], usual["n"], hard["problems"], hard["n"], warm["n"]]
 
 
 def blind_rates(count: int, low: float, high: float, seed: int = 0) -> list[float]:
@@ -171,7 +184,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--warm-n", type=int, default=64, help="rollouts at each temperature")
     parser.add_argument("--work", type=Path, default=Path("build/sampling"))
     parser.add_argument("--out", type=Path, default=data_dir() / "results")
+    parser.add_argument("--floors", action="store_true", help="only mend the record's floors")
     args = parser.parse_args(argv)
+    if args.floors:
+        path = args.out / "sampling.json"
+        return save(path, with_floors(json.loads(path.read_text())))
     sizes = [args.problems, args.n, args.hard, args.hard_n, args.warm_n]
     todo = jobs(*sizes)
     for job in todo:
@@ -197,7 +214,7 @@ def write(todo: list[Job], args, sizes: list[int]) -> None:
             "temperature": job.temperature,
             "problems": len(job.problems),
             "difficulty": job.problems[0].difficulty,
-            "floor": [round(p, 6) for p in floors(job)],
+            "floor": floors(job),
             "answer": [p.answer for p in job.problems] if job.world == "stories" else [],
             "tokens": tokens,
             "flops": flops,

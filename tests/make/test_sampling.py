@@ -7,11 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from o1lab.make import lesson01, lesson02, sampling
+from o1lab.make import exam, lesson01, lesson02, sampling
 from o1lab.measure.claims import thresholds
+from o1lab.paths import data_dir
 from o1lab.tasks import task
 from o1lab.tasks.base import write_completion
 from o1lab.tasks.countdown_solver import play_probability
+from o1lab.tasks.lessons import lesson
 from tests.rewards.traces import stepless, trace, worked
 
 
@@ -48,7 +50,45 @@ def test_a_store_that_was_stopped_goes_on_with_the_same_rollouts(tmp_path):
     sampling.sample(job, tmp_path / "twice", progress=False)
     one, two = (sampling.gather(job, tmp_path / folder) for folder in ("once", "twice"))
     assert all(np.array_equal(one[key], two[key]) for key in one) and len(one["right"]) == 41
-    assert sampling.floors(job) == [play_probability(*p.data) for p in asked]
+    assert sampling.floors(job) == [round(play_probability(*p.data), 6) for p in asked]
+
+
+def test_the_floor_of_stories_is_that_of_the_exam_at_every_size():
+    world, level = lesson("stories")
+    asked = exam.exam("stories", 40, level)
+    floor = sampling.floors(sampling.Job("stories lesson", "stories", asked, 2))
+    sizes = [1, 2, 8, 64, 128]
+    told = [exam.floor(world, asked, size) for size in sizes]
+    assert lesson02.floor_curve(np.array(floor), sizes) == pytest.approx(told, abs=1e-4)
+    numbers, answers = (lesson02.floor_curve(np.array(one), sizes) for one in floor)
+    assert numbers[0] > answers[0] and answers[-1] > 0.6 > 0.2 > numbers[-1]
+
+
+def test_the_record_holds_the_floor_that_the_checkpoint_records():
+    """The exam asked the first 200 of the same stories; another record: `sampling --floors`."""
+    path = data_dir() / "checkpoints" / "stories-cot" / "recipe.json"
+    told = json.loads(path.read_text())["measured"]["lesson"]
+    found = lesson02.part("stories lesson").floor[:, : told["problems"]]
+    assert lesson02.floor_curve(found, [64])[0] == pytest.approx(told["floor, 64 tries"], abs=1e-4)
+
+
+def test_floors_are_mended_and_samples_stay():
+    asked = {job.name: job for job in sampling.jobs(3, 2, 2, 2, 2)}
+    record = {"command": "c", "date": "d", "device": "x", "parts": {}}
+    for name, job in asked.items():
+        told = [p.answer for p in job.problems] if job.world == "stories" else []
+        record["parts"][name] = {"problems": len(job.problems), "n": 2, "answer": told, "floor": []}
+    mended = sampling.with_floors(record)
+    assert {key: mended[key] for key in ("command", "date", "device")} == {
+        "command": "c", "date": "d", "device": "x",
+    }  # fmt: skip
+    assert mended["floors recomputed"]["command"] == "python -m o1lab sampling --floors"
+    assert np.shape(mended["parts"]["stories hard"]["floor"]) == (2, 2)
+    assert np.shape(mended["parts"]["countdown lesson"]["floor"]) == (3,)
+    assert record["parts"]["stories hard"]["floor"] == []
+    record["parts"]["stories hard"]["answer"] = ["0", "0"]
+    with pytest.raises(ValueError, match="other problems"):
+        sampling.with_floors(record)
 
 
 @pytest.fixture
