@@ -30,11 +30,11 @@ def shipped() -> list[str]:
 
 
 def load(name: str | Path, device: str = "cpu") -> Policy:
-    """A shipped checkpoint by name, or any Hugging Face folder or Hub id, in float32 on CPU.
+    """A shipped checkpoint by name, or any Hugging Face folder or Hub id.
 
-    ValueError with the names there are when nothing of that name can be found.
+    In bfloat16 on a card that computes in it, else in float32. ValueError with the names there are
+    when nothing of that name can be found.
     """
-    import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     path = data_dir() / "checkpoints" / str(name)
@@ -42,12 +42,21 @@ def load(name: str | Path, device: str = "cpu") -> Policy:
     if not source.exists() and "/" not in str(name):
         raise ValueError(f"no checkpoint {str(name)!r}: shipped are {', '.join(shipped())}")
     where = str(source) if source.exists() else str(name)
-    dtype = torch.float32 if device == "cpu" else torch.bfloat16
     with no_bars():
-        model = AutoModelForCausalLM.from_pretrained(where, dtype=dtype).to(device).eval()
+        model = AutoModelForCausalLM.from_pretrained(where, dtype=_dtype(device))
+        model = model.to(device).eval()
     recipe = source / "recipe.json"
     facts = json.loads(recipe.read_text()) if recipe.exists() else {}
     return Policy(model, AutoTokenizer.from_pretrained(where), str(name), facts)
+
+
+def _dtype(device: str):
+    import torch
+
+    from o1lab.model.updates import bf16_here
+
+    on_card = torch.device(device).type == "cuda"
+    return torch.bfloat16 if on_card and bf16_here("auto", "cuda") else torch.float32
 
 
 @contextmanager

@@ -50,11 +50,11 @@ def plain_attention(model):
 
 
 def bf16_here(setting: bool | str, device: str = "cpu") -> bool:
-    """Whether to compute in bfloat16; "auto" asks the processor."""
+    """Whether to compute in bfloat16; "auto" asks the processor or the card, emulation left out."""
     if setting != "auto":
         return bool(setting)
     if device == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return torch.cuda.is_bf16_supported(including_emulation=False)
     if device != "cpu":
         return False
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()

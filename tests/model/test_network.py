@@ -105,3 +105,13 @@ def test_an_unknown_name_says_what_there_is(tmp_path, monkeypatch):
     (tmp_path / "checkpoints" / "base" / "config.json").write_text("{}")
     with pytest.raises(ValueError, match=r"no checkpoint 'bse': shipped are base"):
         checkpoints.load("bse")
+
+
+@pytest.mark.parametrize(("card", "dtype"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_weights_are_bf16_only_where_the_card_computes_in_it(monkeypatch, card, dtype):
+    asked = []
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation: asked.append(1) or card
+    )
+    assert checkpoints._dtype("cuda") == checkpoints._dtype("cuda:0") == dtype and len(asked) == 2
+    assert checkpoints._dtype("cpu") == checkpoints._dtype("mps") == torch.float32
