@@ -53,13 +53,14 @@ def unspoken_loss(world: str):
 
     from o1lab.model.train import hidden_states, next_token_loss
 
-    table = torch.tensor(groups.transitions(world))
+    transitions = torch.tensor(groups.transitions(world))
 
     def loss(model, batch):
+        table = transitions.to(batch.ids.device)
         hidden = hidden_states(model, batch.ids)[:, :LONGEST]  # (B, LONGEST, D)
         moves = batch.ids[:, :LONGEST] - FIRST_MOVE  # (B, LONGEST), negative where resting
         logits = model.get_output_embeddings()(hidden).float()
-        state, total = torch.zeros(len(moves), dtype=torch.long), 0.0
+        state, total = torch.zeros_like(moves[:, 0]), 0.0
         for t in range(LONGEST):
             alive = moves[:, t] >= 0
             state = torch.where(alive, table[state, moves[:, t].clamp(min=0)], state)
@@ -92,12 +93,12 @@ def _answers(model, moves, states, arm: str) -> np.ndarray:
     ids, _ = rows_of(moves, states, arm)
     start = LONGEST + 1
     end = start if arm == "thoughts" else ids.shape[1] - 1
-    text = torch.tensor(ids[:, :end])
+    text = torch.tensor(ids[:, :end], device=next(model.parameters()).device)
     with torch.inference_mode():
         for _ in range(moves.shape[1] if arm == "thoughts" else 1):
             best = model(text).logits[:, -1].argmax(-1, keepdim=True)
             text = torch.cat([text, best], 1)
-    return text[:, -1].numpy()
+    return text[:, -1].cpu().numpy()
 
 
 def run(world: str, arm: str, layers: int, seed: int, updates: int = 400, progress=False) -> dict:
