@@ -4,12 +4,16 @@ Leaves out how the grids are made (`serial`, `arms`).
 """
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 
 from o1lab.measure.claims import Claim, judged
 from o1lab.measure.statistics import bootstrap_mean, crossing, paired_bootstrap, resample
 from o1lab.paths import data_dir
+from o1lab.tasks import task
+from o1lab.tasks.base import Problem
+from o1lab.tasks.story_baselines import floors
 
 LENGTHS = range(1, 11)  # moves in a word
 STORY_CLAIMS = ("01-thinking-beats-direct", "01-filler-is-not-thinking")
@@ -49,6 +53,14 @@ def serial_curves(world: str, arm: str, layers: int) -> tuple:
 def arm_curves(world: str, way: str) -> tuple:
     """(depths, mean, low, high): accuracy at each story depth, interval over stories and seeds."""
     return (list(recorded("arms")["depths"]), *_curve(arm_right(world, way)))
+
+
+def story_floor(asked: Sequence[Sequence[Problem]], seen: int = 2000) -> list[float]:
+    """What is solved blindly of each row of Stories or Sums of one depth.
+
+    The better of guessing, after `seen` other problems, and of a script that ignores who and what.
+    """
+    return [max(floors(task(row[0].task), row, seen).values()) for row in asked]
 
 
 def seed_curves(right: np.ndarray) -> list[list[float]]:

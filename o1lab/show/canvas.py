@@ -104,11 +104,11 @@ def _gap(high, low) -> float:
 
 def draw_bars(on: Canvas, x: list[float], width: float, line: Series, i: int) -> None:
     """One series of bars with intervals, each with its value above the interval."""
-    colour = COLOURS[i % 4]
+    colour, kind = COLOURS[i % 4], (i + i // 4) % 4
     on.fig.add_bar(
         x=x, y=line.y, name=line.name, width=width * 0.9,
         marker={"color": tint(colour, 0.85), "line": {"color": colour, "width": 1},
-                "pattern": {"shape": HATCHES[i % 4], "fillmode": "overlay", "size": 7,
+                "pattern": {"shape": HATCHES[kind], "fillmode": "overlay", "size": 7,
                             "fgcolor": "rgba(255,255,255,0.5)"}},
         error_y=_error(line, INK), **_hover(on, line),
     )  # fmt: skip

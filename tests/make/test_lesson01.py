@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from o1lab.make import lesson01, serial
-from o1lab.tasks import groups
+from o1lab.make import arms, lesson01, serial
+from o1lab.tasks import groups, task
+from o1lab.tasks.story_baselines import floors
 
 
 def bits(rows) -> list[str]:
@@ -93,3 +94,9 @@ def test_a_whole_cell_of_the_grid_runs():
     found = serial.run("sum", "unspoken", 1, 0, updates=2)
     assert len(found["right"]) == 10 and set("".join(found["right"])) <= {"0", "1"}
     assert found["tokens"] > 0 and found["flops"] > 0
+
+
+def test_the_floor_of_stories_is_the_better_of_two_blind_ways():
+    asked = [arms.exam_problems("sums", depth, 30) for depth in (1, 4)]
+    both = [floors(task("sums"), row, 50).values() for row in asked]
+    assert lesson01.story_floor(asked, 50) == list(map(max, both))
