@@ -9,7 +9,7 @@ FIND := for p in $(PYTHON) $(PY) python3.11 python3.12 python3.13 python3.14 pyt
 # Kernels and tools of .venv come before anything else of the same name on this machine.
 export JUPYTER_PREFER_ENV_PATH := 1
 
-.PHONY: help setup lab test run checkpoints bench claims
+.PHONY: help setup lab test run checkpoints results bench claims
 .DEFAULT_GOAL := help
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make run PROFILE=cpu NB=01   run notebooks headless into build/ (smoke, cpu, gpu or auto;"
 	@echo "                             all of them without NB)"
 	@echo "make checkpoints ONLY=base   train what data/checkpoints lacks, or the ones named"
+	@echo "make results                 run the experiments that data/results lacks (hours)"
 	@echo "make bench                   time sampling and training beside their peers"
 	@echo "make claims                  print the table of claims from the recorded results"
 	@echo "Needs Python 3.11 or newer; PYTHON=/path/to/python names one."
@@ -41,11 +42,9 @@ run: setup
 
 checkpoints: setup
 	@$(PY) -m o1lab checkpoints $(if $(ONLY),--only $(ONLY))
-ifeq ($(ONLY),)
-	@$(PY) -m o1lab serial
-	@$(PY) -m o1lab arms
-	@$(PY) -m o1lab sampling
-endif
+
+results: setup
+	@$(PY) -m o1lab results
 
 bench: setup
 	@$(PY) -m o1lab bench

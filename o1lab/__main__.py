@@ -5,6 +5,7 @@ from importlib import import_module
 
 COMMANDS = {
     "checkpoints": ("o1lab.make.checkpoints", "train the checkpoints that are missing"),
+    "results": ("o1lab.make.results", "run the experiments that are not recorded yet"),
     "serial": ("o1lab.make.serial", "run lesson 01's grid of serial steps"),
     "arms": ("o1lab.make.arms", "run lesson 01's direct, thinking and filler arms"),
     "sampling": ("o1lab.make.sampling", "sample lesson 02's store of rollouts"),

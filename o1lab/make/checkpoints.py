@@ -6,6 +6,7 @@ the weights with what the *saved* file can do.
 
 import argparse
 import json
+import sys
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -145,19 +146,58 @@ def _notes(recipe: Recipe, config, record, before: dict) -> dict:
     }
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Make the checkpoints that are missing, or those named with --only."""
+def state_of(recipe: Recipe, work: Path) -> str:
+    """ "missing", "unmeasured" (its weights are there, its exam is not) or "done"."""
+    notes = _place(recipe.name, work) / "recipe.json"
+    if not notes.exists():
+        return "missing"
+    examined = not recipe.shipped or "measured" in json.loads(notes.read_text())
+    return "done" if examined else "unmeasured"
+
+
+def plan(work: Path, only: list[str] | None = None) -> list[tuple[Recipe, str]]:
+    """What is to be done, in order, each with its state: those named, or all that lack something.
+
+    A missing checkpoint brings the missing ones that it starts from. Those named are made again
+    even if they are there. ValueError for a name that no recipe has.
+    """
+    known = {recipe.name: recipe for recipe in recipes()}
+    unknown = [name for name in only or [] if name not in known]
+    if unknown:
+        raise ValueError(f"no checkpoint {', '.join(unknown)}: there are {', '.join(known)}")
+    states = {name: state_of(recipe, work) for name, recipe in known.items()}
+    states |= {name: "missing" for name in only or [] if states[name] == "done"}
+    asked = only or [name for name, r in known.items() if r.shipped and states[name] != "done"]
+    needed = set(asked)
+    for name in asked:
+        while states[name] == "missing" and known[name].start:
+            name = known[name].start
+            needed |= {name} if states[name] == "missing" else set()
+    return [(recipe, states[name]) for name, recipe in known.items() if name in needed]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Make the shipped checkpoints that are missing, or those named with --only.
+
+    What a missing one starts from is made first where it is missing too. One whose exam was cut
+    off is only examined.
+    """
     parser = argparse.ArgumentParser(prog="o1lab checkpoints", description=main.__doc__)
-    parser.add_argument("--only", nargs="*", help="names; default: all that are missing")
+    parser.add_argument("--only", nargs="+", help="names; default: all shipped ones not done")
     parser.add_argument("--work", default="build/checkpoints", type=Path)
     parser.add_argument("--updates", type=int, help="train shorter (for a quick look)")
     args = parser.parse_args(argv)
-    for recipe in recipes():
-        done = (_place(recipe.name, args.work) / "config.json").exists()
-        if recipe.name in args.only if args.only else not done:
+    try:
+        todo = plan(args.work, args.only)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    for recipe, state in todo:
+        if state == "missing":
             make(recipe, args.work, args.updates)
-            if recipe.shipped:
-                examine(recipe.name, args.work)
+        if recipe.shipped:
+            examine(recipe.name, args.work)
+    return 0
 
 
 def examine(name: str, work: Path) -> None:
