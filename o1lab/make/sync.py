@@ -1,5 +1,6 @@
-"""Writes the repository's public address, whose one source is `pyproject.toml`, into the badges
-of the README and the lessons and into every lesson's Colab cell. Leaves out the text around."""
+"""Writes the repository's public address, whose one source is `pyproject.toml`, into the README's
+commands, the badges of the README and the lessons, and every lesson's Colab cell. Leaves out the
+text around."""
 
 import argparse
 import json
@@ -12,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BRANCH = "main"
 COLAB_ID = "colab-setup"
 PIP = re.compile(r'git\+https://[^"@\s]+')
+CLONE = re.compile(r"git clone https://\S+ && cd \S+")
 OPEN, CLOSE = "<!-- badges -->", "<!-- /badges -->"
 COLAB_CELL = """\
 # On Colab this installs the lab from its repository; anywhere else it does nothing.
@@ -93,6 +95,7 @@ def synced_files(root: Path = ROOT) -> dict[Path, str]:
     readme = root / "README.md"
     new = badges(repository, "notebooks/00_start_here.ipynb")
     text = PIP.sub(f"git+{repository}", readme.read_text())
+    text = CLONE.sub(f"git clone {repository} && cd {repository.rsplit('/', 1)[1]}", text)
     files = {readme: put_badges(text, new, readme.name)}
     for path in sorted((root / "notebooks").glob("*.ipynb")):
         files[path] = synced_notebook(path.read_text(), repository, path.name)

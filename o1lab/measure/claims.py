@@ -182,7 +182,7 @@ def stale(claim: Claim) -> bool:
 
 
 def table(claims: list[Claim]) -> str:
-    """The claims as a Markdown table."""
+    """The claims as a Markdown table: papers by author and year, accuracies in points."""
     head = (
         "| | question | the paper | ours (95%) | each seed | verdict |\n|---|---|---|---|---|---|"
     )
@@ -190,15 +190,35 @@ def table(claims: list[Claim]) -> str:
 
 
 def _row(claim: Claim) -> str:
-    ours = claim.ours
-    value = f"{ours['value']:+.2f} ({ours['low']:+.2f} to {ours['high']:+.2f})"
-    seeds = ", ".join(f"{seed:+.2f}" for seed in claim.seeds)
-    paper = claim.paper["reference"]
+    ours, unit = claim.ours, thresholds().get(claim.id, {}).get("unit", "")
+    value, low, high = (_number(ours[key], unit) for key in ("value", "low", "high"))
+    seeds = ", ".join(_number(seed, unit) for seed in claim.seeds)
+    paper = short_name(claim.paper["reference"])
     if claim.paper.get("value") is not None:
         paper = f"{claim.paper['value']}, {paper}"
     mark = " (stale)" if stale(claim) else ""
-    cells = (claim.notebook, f"{claim.question} *{claim.statistic}*", paper, value, seeds)
+    effect = f"{value} {unit}".strip() + f" ({low} to {high})"
+    cells = (claim.notebook, f"{claim.question} *{claim.statistic}*", paper, effect, seeds)
     return f"| {' | '.join(cells)} | {claim.verdict}{mark} |"
+
+
+def _number(value: float, unit: str) -> str:
+    """An effect with its sign; a difference of shares in points where that is its unit."""
+    return f"{100 * value:+.1f}" if unit == "points" else f"{value:+.2f}"
+
+
+def short_name(reference: str) -> str:
+    """Author and year of an entry of `data/references.json`, such as "Wei et al. 2022".
+
+    A reference that is not in it keeps its id.
+    """
+    known = json.loads((data_dir() / "references.json").read_text())
+    source = next((paper["source"] for paper in known if paper["id"] == reference), None)
+    if source is None:
+        return reference
+    names = source["authors"].split(";")[0].split(" (")[0].split(", ")
+    words = " & ".join(names) if len(names) <= 2 else f"{names[0]} et al."
+    return f"{words} {source['year'] or ''}".strip()
 
 
 def in_readme(text: str, claims: list[Claim]) -> str:

@@ -157,6 +157,25 @@ def test_a_changed_function_marks_the_row():
     assert "(stale)" in claims.table([replace(one, code="0")])
 
 
+def test_the_table_speaks_in_points_and_names_papers():
+    one = claims.judged("01-thinking-beats-direct", (0.45, 0.4, 0.5), **KNOWN)
+    row = claims.table([one])
+    assert "+45.0 points (+40.0 to +50.0)" in row and "| +40.0, +50.0 |" in row
+    assert "Wei et al. 2022" in row and "wei-gsm8k" not in row
+    later = claims.judged("01-direct-falls-with-steps", (1.2, 1.1, 1.3), **KNOWN)
+    assert "+1.20 moves (+1.10 to +1.30)" in claims.table([later])
+
+
+@pytest.mark.parametrize(
+    ("reference", "name"),
+    [("merrill-theory", "Merrill & Sabharwal 2023"), ("o1-aime", "OpenAI 2024"),
+     ("r1-cost", "DeepSeek-AI 2025"), ("spurious-rewards", "Shao et al. 2025"),
+     ("unknown", "unknown")],
+)  # fmt: skip
+def test_papers_have_short_names(reference, name):
+    assert claims.short_name(reference) == name
+
+
 def test_a_claim_is_written_whole_read_back_and_refused_without_thresholds(tmp_path, monkeypatch):
     monkeypatch.setattr(claims, "folder", lambda: tmp_path / "claims")
     one = claims.judged("01-thinking-beats-direct", (0.45, 0.4, 0.5), **KNOWN)
