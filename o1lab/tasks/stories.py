@@ -179,6 +179,12 @@ def _fill(form, names, line, thing, other, rng) -> str:
     return form.format(x=names[line.x], a=a, b=b, c=c, t=thing, u=other)
 
 
+def worked_lines(problem: Problem) -> list[str]:
+    """Every step that is true of the story, needed or not, in the order of events."""
+    story, names, _ = problem.data
+    return [_write(story, names, i) for i, n in enumerate(story.nodes) if n.op != "given"]
+
+
 def _write(story: Story, names: Sequence[str], at: int) -> str:
     """The worked step of a node: who, from what, with numbers, result."""
     node = story.nodes[at]
@@ -186,11 +192,9 @@ def _write(story: Story, names: Sequence[str], at: int) -> str:
     head = f"{names[node.person]} = {names[left.person]}"
     if node.op == "=":
         return f"{head} = {node.value}"
+    who = value = node.right.at
     if node.right.node:
-        right = story.nodes[node.right.at]
-        who, value = names[right.person], right.value
-    else:
-        who = value = node.right.at
+        who, value = names[story.nodes[value].person], story.nodes[value].value
     return f"{head} {node.op} {who} = {left.value} {node.op} {value} = {node.value}"
 
 
@@ -219,10 +223,8 @@ class _Reader:
 
     def _node(self, part: dict) -> int | None:
         """The node not yet written that says this: one whose values fit, else a needed one."""
-        fits = [
-            i for i, node in enumerate(self.story.nodes)
-            if i not in self.written and self._says(node, part)
-        ]  # fmt: skip
+        nodes = enumerate(self.story.nodes)
+        fits = [i for i, n in nodes if i not in self.written and self._says(n, part)]
         fits.sort(key=lambda i: (not self._fits(i, part), i not in self.needed, i))
         return fits[0] if fits else None
 
@@ -276,8 +278,8 @@ class _Reader:
         if value == self.written[ref.at]:
             return None
         person = self.story.nodes[ref.at].person
-        others = [i for i, n in enumerate(self.story.nodes) if n.person == person and i != ref.at]
-        if value in [self.written[i] for i in others if i in self.written]:
+        held = [self.written.get(i) for i, n in enumerate(self.story.nodes) if n.person == person]
+        if value in held:
             return Verdict(False, "stale value", f"{value} is {who} at another time")
         return Verdict(False, "wrong operand", f"{who} was {self.written[ref.at]}, not {value}")
 
