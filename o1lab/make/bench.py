@@ -35,10 +35,10 @@ def problem_rows(seconds: float = 2.0) -> list[dict]:
 def peak_memory(expression: str) -> float:
     """Peak resident megabytes of a fresh process that evaluates one call of the bench."""
     code = f"""
-import resource
 from o1lab.make import bench_rollout as b
+from o1lab.measure import hardware
 {expression}
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(hardware.peak_memory())
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return float(done.stdout.split()[-1])

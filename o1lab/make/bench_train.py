@@ -127,10 +127,10 @@ def peak_memory(who: str) -> float:
 
 
 def _alone(who: str) -> None:
-    import resource
+    from o1lab.measure import hardware
 
     {"ours": ours, "peer": peer}[who](documents(UPDATES))
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    print(hardware.peak_memory())
 
 
 if __name__ == "__main__":

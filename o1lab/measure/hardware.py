@@ -1,4 +1,4 @@
-"""What this machine is, and how fast it multiplies matrices. Leaves out memory bandwidth."""
+"""What this machine is, how fast it multiplies matrices, and how much memory a process took."""
 
 import platform
 import time
@@ -116,3 +116,20 @@ def _best_seconds(product, kind: str, seconds: float) -> float:
         while time.perf_counter() < until:
             best = min(best, once())
     return best
+
+
+def peak_memory() -> float:
+    """Peak resident megabytes of this process so far.
+
+    Linux counts it anew for each program; `getrusage`, asked elsewhere, may hold what the parent
+    had when it started this one.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM"))
+        return int(line.split()[1]) / 1024
+    import resource  # not on Windows
+    import sys
+
+    unit = 1024**2 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

@@ -1,4 +1,4 @@
-"""Text that teaches to check: its labels are the task's own verdicts, and no test story is in it."""
+"""Text that teaches to check: its labels are the task's own verdicts; no test story is in it."""
 
 import random
 

@@ -1,9 +1,13 @@
 """What is said of this machine, and the peak of its matrix products."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
 from o1lab.lab import cores
+from o1lab.measure import hardware
 from o1lab.measure.hardware import Device, describe, peak_matmul
 
 
@@ -34,3 +38,11 @@ def test_nonsense_is_refused_with_the_choices():
     if not torch.cuda.is_available():
         with pytest.raises(ValueError, match="no NVIDIA card"):
             peak_matmul(kind="cuda")
+
+
+def test_peak_memory_is_that_of_the_process_not_of_its_parent():
+    code = "from o1lab.measure import hardware; print(hardware.peak_memory())"
+    ballast = bytearray(300_000_000)  # resident in this process, the parent
+    ballast[::4096] = b"x" * len(ballast[::4096])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 5 < float(done.stdout) < 200 < hardware.peak_memory()
