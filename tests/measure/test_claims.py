@@ -134,7 +134,8 @@ def test_recorded_claims_follow_from_the_recorded_results():
 
     known = {claim.id: claim for claim in claims.recorded()}
     fresh = {claim.id: claim for claim in [*lesson01.claims(), *lesson02.claims()]}
-    assert known.keys() == fresh.keys() == claims.thresholds().keys()
+    # A threshold is committed before its result, so some may still wait for theirs.
+    assert known.keys() == fresh.keys() <= claims.thresholds().keys()
     for name, claim in fresh.items():
         assert known[name].ours == pytest.approx(claim.ours, abs=1e-3)
         assert known[name].verdict == claim.verdict and not claims.stale(known[name])
