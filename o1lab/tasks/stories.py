@@ -5,11 +5,12 @@ Every step is checked exactly against the story. Leaves out how stories are made
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from o1lab.tasks.base import Problem, Verdict, lines_of, split_of
 from o1lab.tasks.story_text import EVENTS, FORMS, NAMES, OPENERS, THINGS, words
-from o1lab.tasks.story_world import Node, Ref, Story, apply, build, build_sum
+from o1lab.tasks.story_world import Node, Ref, Story, apply, arithmetic, build, build_sum
 
 WORDS = tuple(words())
 MAX_STEPS, MAX_LINE = 64, 120
@@ -23,7 +24,8 @@ _STEP = re.compile(
 class Stories:
     """Relations in shuffled order, then events, then one question; difficulty = steps needed.
 
-    noise: the range of the share of sentences that the question does not need.
+    noise: the range of the share of sentences that the question does not need. On one EPYC core a
+    process makes over 5,000 problems a second up to difficulty 7, about 3,400 of difficulty 10.
     """
 
     name = "stories"
@@ -53,20 +55,28 @@ class Stories:
         return problem, *self.solution(problem, rng)
 
     def _belongs(self, story: Story, split: str) -> bool:
-        if split_of(self._core(story, 0, len(story.spine)), *self.reserved) != split:
+        begins = self._begins(story)
+        if split_of(begins[-1], *self.reserved) != split:
             return False
-        if split != "train":
-            return True
-        return all(split_of(core, *self.reserved) == "train" for core in self.states(story))
+        inner = chain(begins[1:-1], self._rests(story)) if split == "train" else ()
+        return all(split_of(core, *self.reserved) == "train" for core in inner)
 
     def states(self, story: Story) -> list[str]:
         """Canonical forms of what a trace passes through, beyond single facts.
 
         Each beginning (the question of an inner value) and each rest (inner values as givens).
         """
+        return [*self._begins(story)[1:-1], *self._rests(story)]
+
+    def _begins(self, story: Story) -> list[str]:
+        """The canonical form of the first step, the first two … all of them."""
+        words, ends = arithmetic(story, story.spine)
+        return ["|".join([self.name, *words[:end]]) for end in ends]
+
+    def _rests(self, story: Story) -> Iterator[str]:
+        """The same of all steps but the first, but the first two … of the last two."""
         depth = len(story.spine)
-        begins = [self._core(story, 0, k) for k in range(2, depth)]
-        return begins + [self._core(story, k, depth) for k in range(1, depth - 1)]
+        return (self._core(story, k, depth) for k in range(1, depth - 1))
 
     def is_reserved(self, story: Story, at: int) -> bool:
         """Whether working out value `at`, needed or not, is a problem kept for dev or test."""
@@ -87,33 +97,7 @@ class Stories:
         return self._core(story, 0, len(story.spine))
 
     def _core(self, story: Story, start: int, stop: int) -> str:
-        seen: dict[int, int] = {}
-        out = [self.name]
-
-        def value(ref: Ref) -> int:
-            return story.nodes[ref.at].value
-
-        def name(ref: Ref | None) -> str:
-            if ref is None:
-                return ""
-            if not ref.node:
-                return f"#{ref.at}"
-            if ref.at not in seen:
-                seen[ref.at] = len(seen)
-                out.append(f"{seen[ref.at]}:{value(ref)}")
-            return f"n{seen[ref.at]}"
-
-        for at in story.spine[start:stop]:
-            node = story.nodes[at]
-            refs = [node.left, node.right]
-            if node.op in "+*":  # of two values not met before the smaller is named first
-                refs.sort(key=lambda r: (r.node and r.at not in seen, r.node and value(r), r.at))
-            operands = [name(ref) for ref in refs]
-            if node.op in "+*":
-                operands.sort()
-            seen[at] = len(seen)
-            out.append(node.op.join(operands))
-        return "|".join(out)
+        return "|".join([self.name, *arithmetic(story, story.spine[start:stop])[0]])
 
     def _told(self, story: Story, rng: random.Random, difficulty: int) -> Problem:
         names = tuple(rng.sample(NAMES, story.people))
@@ -158,6 +142,9 @@ class Sums(Stories):
 
     name = "sums"
     build = staticmethod(build_sum)
+
+    def _begins(self, story: Story) -> list[str]:
+        return [self._core(story, 0, k + 1) for k in range(len(story.spine))]
 
     def _core(self, story: Story, start: int, stop: int) -> str:
         nodes = [story.nodes[at] for at in story.spine[start:stop]]

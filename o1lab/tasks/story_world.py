@@ -4,6 +4,8 @@ Leaves out the English (`story_text`) and the checking (`stories`).
 """
 
 import random
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from o1lab.tasks.story_text import EVENTS
@@ -15,6 +17,8 @@ CHANGES = {
     "gain": 3, "lose": 3, "give": 3, "take": 3, "double": 2, "halve": 2,
     "swap": 3, "match": 3, "matched": 3,
 }  # fmt: skip
+RELATION_FORMS, RELATION_STEPS = tuple(RELATIONS), tuple(accumulate(RELATIONS.values()))
+CHANGE_FORMS, CHANGE_STEPS = tuple(CHANGES), tuple(accumulate(CHANGES.values()))
 OPERATOR = {"more": "+", "fewer": "-", "twice": "*", "triple": "*", "half": "/", "sum": "+"}
 FACTOR = {"twice": 2, "triple": 3, "half": 2}
 
@@ -71,6 +75,40 @@ def apply(op: str, left: int, right: int) -> int | None:
     return value if 0 <= value <= LIMIT else None
 
 
+def arithmetic(story: Story, steps: Sequence[int]) -> tuple[list[str], list[int]]:
+    """What these steps compute, without people or wording: (its words, where each step ends).
+
+    "#7" is a constant, "n0" the first value met, "0:12" says that it is 12 and not worked out
+    here. Of two values that a step meets first the smaller is named first, if order is free.
+    """
+    met: dict[int, int] = {}
+    words: list[str] = []
+    ends: list[int] = []
+
+    def name(ref: Ref) -> str:
+        if not ref.node:
+            return f"#{ref.at}"
+        if ref.at not in met:
+            met[ref.at] = len(met)
+            words.append(f"{met[ref.at]}:{story.nodes[ref.at].value}")
+        return f"n{met[ref.at]}"
+
+    for at in steps:
+        _, op, left, right, _ = story.nodes[at]
+        if op == "=":
+            said = f"{name(left)}="
+        elif op in "+*":
+            if right.node and left.at not in met and right.at not in met:
+                left, right = sorted((left, right), key=lambda r: (story.nodes[r.at].value, r.at))
+            said = op.join(sorted((name(left), name(right))))
+        else:
+            said = f"{name(left)}{op}{name(right)}"
+        met[at] = len(met)
+        words.append(said)
+        ends.append(len(words))
+    return words, ends
+
+
 class _Builder:
     """The state of a story under construction: nodes so far and who holds which."""
 
@@ -115,10 +153,8 @@ class _Builder:
     def relate(self, x: int, a: int, needed: bool) -> None:
         """Define person x by person a (and perhaps a third), in a way that stays in 0..99."""
         rng = self.rng
-        forms = list(RELATIONS)
-        weights = list(RELATIONS.values())
         while True:
-            form = rng.choices(forms, weights)[0]
+            form = rng.choices(RELATION_FORMS, cum_weights=RELATION_STEPS)[0]
             if form == "sum":
                 free = [p for p in range(x) if p != a and self.held[p] >= 0]
                 free = [p for p in free if self.known(p)] if needed else free
@@ -139,7 +175,7 @@ class _Builder:
     def change(self, x: int, others: list[int], needed: bool) -> int | None:
         """One event on person x; the person who holds the new spine value, or None if refused."""
         rng = self.rng
-        form = rng.choices(list(CHANGES), list(CHANGES.values()))[0]
+        form = rng.choices(CHANGE_FORMS, cum_weights=CHANGE_STEPS)[0]
         c = rng.randint(2, 20)
         if form in ("gain", "lose", "double", "halve"):
             return self._alone(form, x, c, needed)

@@ -1,6 +1,8 @@
 """The world of serial reasoning: stories read like English, and every step is judged."""
 
+import hashlib
 import random
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -150,3 +152,23 @@ def test_sums_do_not_care_about_order():
     start = story.nodes[story.nodes[story.spine[0]].left.at].value
     adds = [story.nodes[at].right.at for at in story.spine]
     assert int(answer) == start + sum(adds)
+
+
+def test_problems_are_made_quickly():
+    """The aim is 5,000 a second on a quiet core; a busy machine may be four times slower."""
+    rng = random.Random(0)
+    WORLD.problem(rng, 6)
+    began = time.process_time()
+    for _ in range(1000):
+        WORLD.problem(rng, 6)
+    assert 1000 / (time.process_time() - began) > 1250
+
+
+def test_the_problems_of_a_seed_stay_what_they_are():
+    """A faster generator must make the same problems: everything recorded is about them."""
+    digest = hashlib.sha256()
+    for depth in range(1, 11):
+        rng = random.Random(f"fixed {depth}")
+        for split, count in (("train", 40), ("test", 2)):
+            digest.update(repr([WORLD.problem(rng, depth, split) for _ in range(count)]).encode())
+    assert digest.hexdigest()[:16] == "b43ba5937a747f14"
