@@ -10,6 +10,7 @@ import time
 
 import torch
 
+from o1lab.make.bench_rollout import padded_left
 from o1lab.rl.advantages import gae, whiten
 from o1lab.rl.objectives import clipped_objective, value_loss
 
@@ -41,12 +42,8 @@ def iteration(
 def sample(model, tokenizer, problems, each: int, new: int):
     """Ids (N, T) with prompts padded on the left, their mask, and the prompts' width."""
     prompts = [tokenizer.encode(problem.prompt) for problem in problems]
-    width = max(map(len, prompts))
-    text = torch.zeros(len(prompts), width, dtype=torch.long)
-    mask = torch.zeros(len(prompts), width, dtype=torch.long)
-    for i, row in enumerate(prompts):
-        text[i, width - len(row) :] = torch.tensor(row)
-        mask[i, width - len(row) :] = 1
+    text, mask = padded_left(prompts)
+    width = text.shape[1]
     with torch.inference_mode():
         ids = model.generate(
             text, attention_mask=mask, do_sample=True, top_k=0, temperature=1.0,

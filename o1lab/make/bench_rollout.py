@@ -91,12 +91,8 @@ def hub_generate(model, ids: list[list[int]], new: int, end: int | None) -> int:
     """What a user of `transformers` would write; returns the tokens up to each end token."""
     import torch
 
-    width = max(map(len, ids))
-    text = torch.zeros(len(ids), width, dtype=torch.long)
-    mask = torch.zeros(len(ids), width, dtype=torch.long)
-    for i, row in enumerate(ids):
-        text[i, width - len(row) :] = torch.tensor(row)
-        mask[i, width - len(row) :] = 1
+    text, mask = padded_left(ids)
+    width = text.shape[1]
     with torch.inference_mode():
         out = model.generate(
             text, attention_mask=mask, do_sample=True, top_k=0, temperature=1.0,
@@ -105,6 +101,19 @@ def hub_generate(model, ids: list[list[int]], new: int, end: int | None) -> int:
     if end is None:
         return out.numel()
     return int(((out == end).cumsum(-1) - (out == end).long() == 0).sum())
+
+
+def padded_left(rows: list[list[int]]):
+    """Token ids (B, T), padded on the left as `transformers` wants prompts, and their mask."""
+    import torch
+
+    width = max(map(len, rows))
+    text = torch.zeros(len(rows), width, dtype=torch.long)
+    mask = torch.zeros(len(rows), width, dtype=torch.long)
+    for i, row in enumerate(rows):
+        text[i, width - len(row) :] = torch.tensor(row)
+        mask[i, width - len(row) :] = 1
+    return text, mask
 
 
 def matmul_share(rounds: int, rows: int = 512) -> dict:

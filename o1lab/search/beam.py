@@ -117,23 +117,19 @@ def beam_search(
     problem's search. The same seed gives the same beams. ValueError for bad settings, before any
     work.
     """
+    from tqdm.auto import tqdm
+
     run = _Run(writer, Judge(scorer, settings.how, writer.remember), settings, budget, check)
     starts = [writer.start(problem) for problem in problems]
     hunts = [
         _Hunt(problem, [[Beam(start)] for _ in range(settings.trees)])
         for problem, start in zip(problems, starts, strict=True)
     ]
-    with _bar(len(hunts), progress) as bar:
+    with tqdm(total=len(hunts), disable=not progress, unit="problem") as bar:
         while active := [hunt for hunt in hunts if not hunt.stopped]:
             _round(run, active)
             bar.update(sum(bool(hunt.stopped) for hunt in active))
     return [_found(hunt, settings.choose) for hunt in hunts]
-
-
-def _bar(total: int, progress: bool):
-    from tqdm.auto import tqdm
-
-    return tqdm(total=total, disable=not progress, unit="problem")
 
 
 def _round(run: _Run, hunts: Sequence[_Hunt]) -> None:

@@ -158,24 +158,20 @@ def mcts(
 
     The same seed gives the same trees. ValueError for bad settings, before any work.
     """
+    from tqdm.auto import tqdm
+
     judge = Judge(scorer, settings.how, writer.remember)
     leaves = Leaves(writer, judge, settings.mix, settings.rollouts, settings.prune, outcome, check)
     run = _Run(writer, leaves, settings, budget, check, state)
     more = writer.max_new_tokens if settings.mix else 0
     trees = plant(writer, problems, roots, state, more)
-    with _bar(len(trees), progress) as bar:
+    with tqdm(total=len(trees), disable=not progress, unit="problem") as bar:
         while active := [tree for tree in trees if not tree.stopped]:
             _simulate(run, active)
             bar.update(sum(bool(tree.stopped) for tree in active))
     if settings.finish:
         finish(writer, trees, budget, check)
     return [_found(tree, settings.choose) for tree in trees]
-
-
-def _bar(total: int, progress: bool):
-    from tqdm.auto import tqdm
-
-    return tqdm(total=total, disable=not progress, unit="problem")
 
 
 @dataclass

@@ -1,42 +1,15 @@
 """A real reinforcement run is killed at random points and goes on to the same bits."""
 
 import json
-import os
 import random
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from safetensors import safe_open
 
 from o1lab.model import training_state as state
+from tests.killing import finish, kill_at, start, tensors_in
 
 SCRIPT = Path(__file__).with_name("tiny_rl.py")
-ROOT = Path(__file__).parents[2]
-
-
-def start(folder, *arguments):
-    env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(SCRIPT), str(folder), *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
-
-
-def kill_at(process, line):
-    """SIGKILL when the process prints this line; False if it ended before."""
-    with process:
-        for said in process.stdout:
-            if said.strip() == line:
-                process.send_signal(signal.SIGKILL)
-                return True
-    return False
-
-
-def finish(folder):
-    with start(folder) as process:
-        process.stdout.read()
-    assert process.returncode == 0
 
 
 def without_times(record):
@@ -46,9 +19,8 @@ def without_times(record):
 def left_behind(folder):
     """Everything a run leaves that must not depend on its having been killed."""
     lines = (folder / state.METRICS).read_text().splitlines()
-    with safe_open(folder / state.STATE, framework="np") as file:
-        tensors = {name: file.get_tensor(name).tobytes() for name in file.keys()}  # noqa: SIM118
-        run = json.loads(file.metadata()["counters"])["run"]
+    tensors, about = tensors_in(folder / state.STATE)
+    run = json.loads(about["counters"])["run"]
     records = [without_times(json.loads(line)) for line in lines]
     return {"records": records, "tensors": tensors, "run": without_times(run)}
 
@@ -56,17 +28,17 @@ def left_behind(folder):
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
-    finish(folder)
+    finish(SCRIPT, folder)
     return left_behind(folder)
 
 
 def test_killed_while_saving_and_later_ends_with_the_same_bits(tmp_path, whole):
     late = random.SystemRandom().randint(3, 8)
     print(f"killed while saving at iteration 2, then after iteration {late}")
-    assert kill_at(start(tmp_path, 0, state.STATE, 2), "stuck")
+    assert kill_at(start(SCRIPT, tmp_path, 0, state.STATE, 2), "stuck")
     assert state.read_counters(tmp_path)["run"]["step"] == 0, "the checkpoint was cut"
-    assert kill_at(start(tmp_path, 0.05), f"step {late}")
-    finish(tmp_path)
+    assert kill_at(start(SCRIPT, tmp_path, 0.05), f"step {late}")
+    finish(SCRIPT, tmp_path)
     ended = left_behind(tmp_path)
     assert ended["run"]["beta"] != 0.1 and [r["step"] for r in ended["records"]] == [*range(1, 10)]
     for name, part in whole.items():
