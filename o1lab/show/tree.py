@@ -212,8 +212,8 @@ def _marks(fig, spots: Mapping[int, Spot], truth: Mapping) -> None:
         sign, colour, _ = MARKS[truth.get(node)]
         if spot.shown and sign:
             fig.add_annotation(
-                x=spot.x, y=spot.y, text=sign, showarrow=False, xanchor="right",
-                xshift=-spot.size / 2 - 2, yshift=7, font={"size": 16, "color": colour},
+                x=spot.x, y=spot.y, text=sign, showarrow=False,
+                yshift=spot.size / 2 + 7, font={"size": 14, "color": colour},
             )  # fmt: skip
 
 
@@ -226,7 +226,7 @@ def _names(fig, spots: Mapping[int, Spot]) -> None:
         if spot.shown and spot.row["parent"] is not None and (leaves <= LABELS or matters):
             fig.add_annotation(
                 x=spot.x, y=spot.y, text=_short(label(spot)), showarrow=False, xanchor="left",
-                xshift=spot.size / 2 + 3, font={"size": 12}, align="left",
+                xshift=spot.size / 2 + 3, font={"size": 11}, align="left",
             )  # fmt: skip
 
 
