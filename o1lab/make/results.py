@@ -1,6 +1,7 @@
 """`make results`: the recorded results that `data/results` lacks, each by its own command.
 
-Hours on two cores from nothing. Leaves out how a result is made (`serial`, `arms`, `sampling`).
+Hours on two cores from nothing. Leaves out how a result is made (`serial`, `arms`, `sampling`,
+`planning`).
 """
 
 import argparse
@@ -12,6 +13,7 @@ RECORDS = {  # command: the files it writes
     "serial": ("serial.json",),
     "arms": ("arms.json",),
     "sampling": ("sampling.json", "sampling.safetensors"),
+    "planning": ("planning.json", "planning.safetensors"),
 }
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from o1lab.__main__ import COMMANDS
-from o1lab.make import arms, results, sampling, serial
+from o1lab.make import arms, planning, results, sampling, serial
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def made(tmp_path, monkeypatch):
     log = []
     monkeypatch.setattr(results, "data_dir", lambda: tmp_path)
-    for module in (arms, sampling, serial):
+    for module in (arms, planning, sampling, serial):
         monkeypatch.setattr(module, "main", lambda argv, m=module: log.append((m.__name__, argv)))
     (tmp_path / "results").mkdir()
     return tmp_path / "results", log
@@ -25,7 +25,8 @@ def test_a_record_that_is_there_is_left_alone(made, capsys):
     for name in ("serial.json", "sampling.json"):
         (folder / name).write_text("{}")
     results.main([])
-    assert log == [("o1lab.make.arms", []), ("o1lab.make.sampling", [])]  # half of the last is gone
+    names = ("arms", "sampling", "planning")  # half of sampling is there
+    assert log == [(f"o1lab.make.{name}", []) for name in names]
     assert "serial: recorded already" in capsys.readouterr().out
 
 
