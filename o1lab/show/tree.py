@@ -78,7 +78,8 @@ def explore(records: Mapping, truth: Mapping | None = None, title: str | None = 
 def moment(records: Mapping, at: int) -> dict[int, Spot]:
     """Every node's place, and its visits and value after `at` simulations; node id to Spot.
 
-    A node is shown once one of its siblings was visited: by then it had been sampled.
+    A node is shown once one of its siblings was visited: by then it had been sampled. In the end
+    the chosen way is shown whole, for a verified answer ends the search before it is visited.
     """
     rows = records["nodes"]
     if not rows:
@@ -99,7 +100,7 @@ def moment(records: Mapping, at: int) -> dict[int, Spot]:
             y=y[row["id"]],
             visits=len(values := brought[row["id"]]),
             q=sum(values) / len(values) if values else None,
-            shown=row["parent"] in grown,
+            shown=row["parent"] in grown or (row["chosen"] and at == len(records["paths"])),
             size=SMALL + (BIG - SMALL) * (len(values) / most) ** 0.5,
         )
         for row in rows

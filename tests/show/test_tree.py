@@ -95,3 +95,8 @@ def test_what_does_not_fit_is_named():
         tree(RECORDS, at=5)
     with pytest.raises(ValueError, match="search first"):
         tree({"prompt": "", "nodes": [], "paths": [], "values": []})
+
+
+def test_a_verified_answer_is_shown_in_the_end_though_nothing_visited_it():
+    cut = RECORDS | {"paths": RECORDS["paths"][:2], "values": RECORDS["values"][:2]}
+    assert moment(cut, 2)[3].shown and not moment(cut, 1)[3].shown
