@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from o1lab.make.arms import save
-from o1lab.make.verifiers import AFTER, POLICY, WORLD, practice
+from o1lab.make.verifiers import POLICY, WORLD, practice
 from o1lab.measure.calibration import brier
 from o1lab.measure.hardware import describe
 from o1lab.measure.ranking import auroc, auroc_by_problem
@@ -25,6 +25,7 @@ from o1lab.tasks import task
 from o1lab.tasks.lessons import lesson
 
 PLAN = ((4, 8000), (16, 2000), (64, 300))  # completions a prefix, traces
+AFTER = "negative"  # after a wrong step nothing can be trusted: what completions should find
 COMMAND = "python -m o1lab labelling"
 
 

@@ -88,7 +88,9 @@ def free_curves(held: Held) -> dict[str, np.ndarray]:
     total = np.array([[sum(r.logprobs) for r in g] for g in held.groups])
     mean = np.array([[sum(r.logprobs) / max(1, len(r.logprobs)) for r in g] for g in held.groups])
     given = np.array([[a is not None for a in row] for row in held.answers])
+    lowest = np.array([[_least_likely_step(r) for r in g] for g in held.groups])
     likely = {"log-probability": total, "log-probability per token": mean}
+    likely["least likely step"] = lowest
     out = {"majority/right": _vote(held, np.ones(held.right.shape), sizes)}
     for what, rights in (("right", held.right), ("sound", held.sound)):
         out[f"random/{what}"] = np.repeat(rights.mean(1, keepdims=True), len(sizes), axis=1)
@@ -97,6 +99,13 @@ def free_curves(held: Held) -> dict[str, np.ndarray]:
             worth = np.where(given, scores, -np.inf)
             out[f"{name}/{what}"] = best_of_n_curve(rights, worth, sizes)
     return out
+
+
+def _least_likely_step(rollout: Rollout) -> float:
+    """The lowest log-probability of a step: what the policy itself was least sure of."""
+    begins = [0, *rollout.step_ends[:-1]]
+    pairs = zip(begins, rollout.step_ends, strict=True)
+    return min((sum(rollout.logprobs[a:b]) for a, b in pairs), default=-np.inf)
 
 
 def verifier_curves(held: Held, scores: list[list[float]], kind: str) -> dict[str, np.ndarray]:
@@ -131,7 +140,7 @@ def run(arm: Arm, seed: int, rollouts, core: Held, small: Held, longer: Held, fo
     from o1lab.make.verifier_metrics import metrics
     from o1lab.model.checkpoints import save as save_model
 
-    model = build(arm, rollouts, seed, folder / "training")
+    model = build(arm, rollouts, seed, folder.parent / "starts", folder / "training")
     core_arm = arm.seeds == CORE_SEEDS
     if core_arm:
         save_model(model, folder / "model")
@@ -142,10 +151,9 @@ def run(arm: Arm, seed: int, rollouts, core: Held, small: Held, longer: Held, fo
         model.ledger, began = Ledger(), time.perf_counter()
         curves |= verifier_curves(core, model(core.flat), arm.kind)
     facts = model.recipe
+    data = facts.get("data", {"rollouts": 0, "labels": 0, "lost": {}})
     known = {
-        "rollouts": facts["data"]["rollouts"],
-        "labels": facts["data"]["labels"],
-        "lost": facts["data"]["lost"],
+        **data,
         "tokens": facts["training"]["tokens"],
         "flops": facts["training"]["flops"],
         "seconds": round(facts["training"]["seconds"], 1),

@@ -6,6 +6,7 @@ Leaves out what they are worth (`ladder`) and how good the labels are (`labellin
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from o1lab.model.rollouts import Rollout
 from o1lab.rewards.labels import Labels, exact_labels, monte_carlo_labels, noisy_labels
@@ -14,8 +15,12 @@ from o1lab.tasks import task
 POLICY, WORLD = "stories-cot", "stories"
 SEEN = (2, 3, 4, 5, 6)  # depths of the practice problems
 EACH = 8  # rollouts of each
-AFTER = "negative"  # a step after a wrong one counts as wrong, in training and in evaluation
+AFTER = "masked"  # steps after a wrong one carry no label, in training and in evaluation
 CORE_SEEDS = (0, 1, 2)
+STARTS = ("expecting", "checker")  # made by `checker`, once for all arms
+
+
+START = "checker"
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,8 @@ class Arm:
     """One verifier: its kind, its share of the practice problems, its labels, its start.
 
     labels: "exact", "shuffled", "hard" or "soft" (Monte-Carlo), or "noisy" at a rate.
-    start: the policy's weights, or a size whose weights are random.
+    start: one of STARTS, the policy's bare weights, or a size whose weights are random.
+    tuned: False leaves the start as it is, and reads no rollout.
     """
 
     name: str
@@ -32,8 +38,9 @@ class Arm:
     share: float = 1.0
     labels: str = "exact"
     rate: float = 0.0
-    start: str = POLICY
+    start: str = START
     seeds: tuple[int, ...] = (0,)
+    tuned: bool = True
 
 
 ARMS = (
@@ -51,6 +58,10 @@ ARMS = (
     Arm("prm mc hard 4", "prm", "Monte-Carlo, any of 4 right", 1 / 4, "hard"),
     Arm("prm mc soft 4", "prm", "Monte-Carlo, share of 4 right", 1 / 4, "soft"),
     Arm("prm shuffled", "prm", "placebo: labels of other steps", 1 / 4, "shuffled"),
+    Arm("checks", "prm", "a million checked steps, none of this policy's", tuned=False),
+    Arm("prm unchecked", "prm", "layers that knew only what is likely", start="expecting"),
+    Arm("orm unchecked", "orm", "layers that knew only what is likely", start="expecting"),
+    Arm("prm plain", "prm", "the policy's own layers, none on top", start=POLICY),
     Arm("prm small", "prm", "a tenth of the parameters, random start", start="xs"),
     Arm("prm from scratch", "prm", "random start: no sums, no stories", start="m"),
     Arm("orm from scratch", "orm", "random start: no sums, no stories", start="m"),
@@ -92,21 +103,46 @@ def shuffled(labels: Labels, seed: int = 0) -> Labels:
     )
 
 
-def build(arm: Arm, rollouts: Sequence[Rollout], seed: int, folder=None, epochs: float = 1.0):
-    """Train the arm's verifier on its share of these rollouts; its first problems, all of EACH."""
-    from o1lab.model.checkpoints import Policy, load
+def start(name: str, seed: int, folder: Path):
+    """What an arm's training begins with; those of STARTS are made in `folder` where missing."""
+    from o1lab.make import checker
+    from o1lab.model.checkpoints import Policy, load, save
     from o1lab.model.network import tiny_policy
+    from o1lab.rewards.models import load_reward_model
+
+    if name not in STARTS:
+        policy = load(POLICY)
+        return (
+            policy
+            if name == POLICY
+            else Policy(tiny_policy(name, seed), policy.tokenizer, f"random {name}")
+        )
+    if not (folder / name / "recipe.json").exists():
+        training = folder / f"{name}-training"
+        if name == "expecting":
+            made = checker.expecting(POLICY, training)
+        else:
+            made = checker.checker(start("expecting", seed, folder), training)
+        save(made, folder / name)
+    return load_reward_model(folder / name)
+
+
+def build(arm: Arm, rollouts: Sequence[Rollout], seed: int, starts: Path, folder=None):
+    """Train the arm's verifier on its share of these rollouts; its first problems, all of EACH.
+
+    starts: the folder of `start`.
+    """
     from o1lab.rewards.models import ORM, PRM, outcomes, train_orm, train_prm
     from o1lab.rewards.screen import screen
 
+    begin = start(arm.start, seed, starts)
+    if not arm.tuned:
+        return begin
     part = rollouts[: round(len(rollouts) * arm.share / EACH) * EACH]
     part = screen(part, context=1024, allow=("unclosed thought", "no answer")).kept
-    policy = load(POLICY)
-    if arm.start != POLICY:
-        policy = Policy(tiny_policy(arm.start, seed), policy.tokenizer, f"random {arm.start}")
     recipe = PRM if arm.kind == "prm" else ORM
-    updates = max(1, round(epochs * len(part) / recipe.rows))
+    updates = max(1, round(len(part) / recipe.rows))
     recipe = replace(recipe, config=replace(recipe.config, steps=updates, seed=seed))
     if arm.kind == "orm":
-        return train_orm(policy, part, outcomes(task(WORLD), part), recipe, folder)
-    return train_prm(policy, part, labels_of(arm, part), recipe, folder)
+        return train_orm(begin, part, outcomes(task(WORLD), part), recipe, folder)
+    return train_prm(begin, part, labels_of(arm, part), recipe, folder)
