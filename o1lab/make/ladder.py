@@ -59,10 +59,11 @@ def held_out(problems: int, n: int, depths: Sequence[int] = DEPTHS, seed: int = 
 
     asked = [p for depth in depths for p in exam(WORLD, problems // len(depths), depth)]
     groups = think_all(load(POLICY), asked, n=n, max_new_tokens=220, seed=seed, progress=True)
-    return _known(groups)
+    return known(groups)
 
 
-def _known(groups: list[list[Rollout]]) -> Held:
+def known(groups: list[list[Rollout]]) -> Held:
+    """These rollouts, a group a problem, with what the task's checker says of them."""
     from o1lab.rewards.base import is_right
 
     world = task(WORLD)
@@ -85,7 +86,7 @@ def sizes_of(n: int) -> list[int]:
 def free_curves(held: Held) -> dict[str, np.ndarray]:
     """Choosing without a verifier: "method/right", and "method/sound" where one is chosen."""
     sizes = sizes_of(held.right.shape[1])
-    total = np.array([[sum(r.logprobs) for r in g] for g in held.groups])
+    total = likelihoods(held)
     mean = np.array([[sum(r.logprobs) / max(1, len(r.logprobs)) for r in g] for g in held.groups])
     given = np.array([[a is not None for a in row] for row in held.answers])
     lowest = np.array([[_least_likely_step(r) for r in g] for g in held.groups])
@@ -117,8 +118,17 @@ def verifier_curves(held: Held, scores: list[list[float]], kind: str) -> dict[st
         worth = worths(held, scores, how)
         out[f"{how}/right"] = best_of_n_curve(held.right, worth, sizes)
         out[f"{how}/sound"] = best_of_n_curve(held.sound, worth, sizes)
-    out["vote/right"] = _vote(held, worths(held, scores, methods[0]), sizes)
+    worth = worths(held, scores, methods[0])
+    out["vote/right"] = _vote(held, worth, sizes)
+    with np.errstate(divide="ignore"):  # what scores 0 comes last, as without an answer
+        both = np.log(np.maximum(worth, 0)) + likelihoods(held)
+    out["times likelihood/right"] = best_of_n_curve(held.right, both, sizes)
     return out
+
+
+def likelihoods(held: Held) -> np.ndarray:
+    """The policy's log-probability of each rollout: (problems, n)."""
+    return np.array([[sum(r.logprobs) for r in group] for group in held.groups])
 
 
 def worths(held: Held, scores: list[list[float]], how: str) -> np.ndarray:
@@ -152,7 +162,7 @@ def run(arm: Arm, seed: int, rollouts, core: Held, small: Held, longer: Held, fo
         curves |= verifier_curves(core, model(core.flat), arm.kind)
     facts = model.recipe
     data = facts.get("data", {"rollouts": 0, "labels": 0, "lost": {}})
-    known = {
+    spent = {
         **data,
         "tokens": facts["training"]["tokens"],
         "flops": facts["training"]["flops"],
@@ -163,7 +173,7 @@ def run(arm: Arm, seed: int, rollouts, core: Held, small: Held, longer: Held, fo
         "parameters": sum(p.numel() for p in model.model.parameters()),
         "metrics": metrics(model, longer, arm.kind, AFTER),
     }
-    return {"facts": known, "curves": curves}
+    return {"facts": spent, "curves": curves}
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -3,14 +3,21 @@
 Leaves out how the record is made (`ladder`, `labelling`).
 """
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 
 from o1lab.make.lesson01 import recorded
+from o1lab.make.verifiers import WORLD
 from o1lab.measure.claims import Claim, judged
 from o1lab.measure.statistics import bootstrap_mean, paired_bootstrap, resample
+from o1lab.model.rollouts import Rollout
 from o1lab.paths import data_dir
+from o1lab.rewards.labels import Labels
+from o1lab.rewards.models import PRM, load_reward_model, train_prm
+from o1lab.tasks import task
 
 BEST = {"prm": "product", "orm": "last"}  # how each kind's scores are aggregated in claims
 SLOPE_FROM = 4  # N from which the growth of a gap is read
@@ -117,6 +124,7 @@ def _choices() -> dict:
     return {
         "03-prm-beats-orm": _paired(at("prm", "product", most), at("orm", "last", most)),
         "03-prm-beats-majority": _paired(at("prm", "product", 64), at("free", "majority", 64)),
+        "03-vote-beats-majority": _paired(at("prm", "vote", 64), at("free", "majority", 64)),
         "03-gap-grows-with-n": (slope, each, prm.shape[1]),
     }
 
@@ -147,7 +155,7 @@ def _side() -> dict:
         kind = recorded("ladder")["arms"][arm]["kind"]
         return at(arm, BEST[kind], size, small=True)
 
-    weak = "prm from scratch"
+    weak = "prm plain"
     return {
         "03-equal-labels": _paired(best("prm equal labels"), best("orm")),
         "03-weak-verifier-falls": _paired(best(weak), best(weak, 1)),
@@ -164,3 +172,15 @@ def claims() -> list[Claim]:
         judged(name, value, seeds=each, problems=count, flops=flops, **known)
         for name, (value, each, count) in effects().items()
     ]
+
+
+def trained(label: Callable, rollouts: Sequence[Rollout], updates: int, device: str = "cpu"):
+    """A PRM with the reader's own labels, from layers that have seen no label.
+
+    label(rollout, verdicts): one number in 0..1 a step, or None; verdicts are the checker's.
+    """
+    start = load_reward_model("stories-expecting", device)
+    world, kept = task(WORLD), [r for r in rollouts if r.step_ends and r.answer is not None]
+    rows = [label(r, world.verdicts(r.problem, world.steps(r.thoughts))) for r in kept]
+    config = replace(PRM.config, steps=updates)
+    return train_prm(start, kept, Labels("the reader's own", rows), replace(PRM, config=config))

@@ -64,17 +64,20 @@ ARMS = (
     Arm("prm plain", "prm", "the policy's own layers, none on top", start=POLICY),
     Arm("prm small", "prm", "a tenth of the parameters, random start", start="xs"),
     Arm("prm from scratch", "prm", "random start: no sums, no stories", start="m"),
-    Arm("orm from scratch", "orm", "random start: no sums, no stories", start="m"),
 )
 
 
-def practice(problems: int) -> list[Rollout]:
-    """EACH rollouts of so many train problems, in an order that mixes the depths."""
+def practice(problems: int, policy=None, seed: int = 31) -> list[Rollout]:
+    """EACH rollouts of so many train problems, in an order that mixes the depths.
+
+    policy: POLICY unless another is given.
+    """
     from o1lab.model.checkpoints import load, think_all
 
     rng, world = random.Random("ladder practice"), task(WORLD)
     asked = [world.problem(rng, rng.choice(SEEN)) for _ in range(problems)]
-    groups = think_all(load(POLICY), asked, n=EACH, max_new_tokens=200, seed=31, progress=True)
+    policy = policy or load(POLICY)
+    groups = think_all(policy, asked, n=EACH, max_new_tokens=200, seed=seed, progress=True)
     return [rollout for group in groups for rollout in group]
 
 

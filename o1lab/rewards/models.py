@@ -18,6 +18,7 @@ from o1lab.model.rollouts import Rollout
 from o1lab.model.settings import TrainConfig
 from o1lab.model.train import train
 from o1lab.model.updates import hidden_states
+from o1lab.paths import data_dir
 from o1lab.rewards.base import is_right
 from o1lab.rewards.examples import LabelledText, epochs, outcome_examples, step_examples
 from o1lab.rewards.labels import Labels
@@ -190,13 +191,15 @@ def _trained(
 
 
 def load_reward_model(path: str | Path, device: str = "cpu") -> RewardModel:
-    """A reward model from a folder that `save` wrote, or any token classifier on the Hub.
+    """A shipped reward model by name, one that `save` wrote, or a token classifier on the Hub.
 
     Float32 on CPU, bfloat16 elsewhere. It is a "prm" unless its recipe.json says otherwise.
     ValueError if it has neither one nor two labels.
     """
     from transformers import AutoConfig, AutoModelForTokenClassification, AutoTokenizer
 
+    shipped = data_dir() / "verifiers" / str(path)
+    path = shipped if shipped.exists() else path
     labels = AutoConfig.from_pretrained(path).num_labels
     if labels not in (1, 2):
         raise ValueError(f"{path} has {labels} labels a token: a reward model has two, or one")

@@ -27,7 +27,7 @@ def held():
         group = [worked(seed), worked(seed, wrong=(0,), answer=right)]
         group += [worked(seed, wrong=(0, 1), answer="98"), worked(seed, wrong=(2,), answer="99")]
         groups.append([replace(r, logprobs=[-1.0] * len(r.ids)) for r in group])
-    return ladder._known(groups)
+    return ladder.known(groups)
 
 
 def test_what_is_known_of_held_out_rollouts(held):

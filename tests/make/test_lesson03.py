@@ -43,7 +43,7 @@ def ladder(tmp_path, monkeypatch):
 
     arm("prm", "prm", None, 3, True)
     arm("orm", "orm", 0.02, 3, True)
-    for name, lift in (("prm equal labels", 0.03), ("prm from scratch", -0.03),
+    for name, lift in (("prm equal labels", 0.03), ("prm plain", -0.03),
                        ("prm noise 0%", 0.03), ("prm noise 20%", 0.03)):  # fmt: skip
         arm(name, "prm", lift)
     for name, rows, sizes in (("free", np.arange(80), SIZES), ("free small", small, SIZES[:7])):
@@ -67,7 +67,7 @@ def test_curves_of_core_and_side_arms(ladder):
     mean, low, high = lesson03.interval(lesson03.curve("prm", "product"))
     assert mean == sorted(mean) and np.all(np.less_equal([low, mean], [mean, high]))
     assert lesson03.depths().shape == (80,) and lesson03.cost("orm") == 12
-    with pytest.raises(KeyError, match="prm from scratch"):
+    with pytest.raises(KeyError, match="prm noise 20%"):
         lesson03.seeds("nobody")
 
 
