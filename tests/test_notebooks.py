@@ -51,12 +51,14 @@ def test_it_runs_untouched(path, tmp_path):
 @pytest.mark.notebook
 @each
 def test_it_runs_solved(path, tmp_path):
-    from o1lab.exercises.solve import solve_notebook
+    from o1lab.exercises.solve import exercises_in, solve_notebook
 
     solved = solve_notebook(lesson.read(path))
     nbformat.write(solved, tmp_path / path.name)
     done = run.execute(tmp_path / path.name, tmp_path / "out" / path.name, "smoke")
     assert done.faults == ()
+    shown = str(lesson.read(tmp_path / "out" / path.name))
+    assert [i for i in exercises_in(solved) if f"✓ {i}: right" not in shown] == []
 
 
 def small(*sources: str, tag: str = "") -> nbformat.NotebookNode:

@@ -4,6 +4,7 @@ import ast
 import copy
 import inspect
 import re
+from types import CodeType
 
 from o1lab.exercises import find
 
@@ -32,9 +33,18 @@ def solve_cell(source: str) -> str:
 
 
 def _own_body(id: str) -> list[str]:
-    """The lines of the library's function below its docstring."""
-    source = inspect.getsource(find(id).function())
-    return source.split("\n")[_rest(ast.parse(source).body[0])]
+    """The lines of the library's function below its docstring, and the imports they need."""
+    function = find(id).function()
+    source = inspect.getsource(function)
+    known = sorted(_names(function.__code__) & function.__globals__.keys())
+    needed = [f"    from {function.__module__} import {', '.join(known)}"] if known else []
+    return needed + source.split("\n")[_rest(ast.parse(source).body[0])]
+
+
+def _names(code: CodeType) -> set[str]:
+    """The global names and attributes that a function's code reads, inner functions included."""
+    inner = [_names(part) for part in code.co_consts if isinstance(part, CodeType)]
+    return set(code.co_names).union(*inner)
 
 
 def _rest(function: ast.FunctionDef) -> slice:

@@ -96,12 +96,23 @@ def test_a_notebook_is_solved_and_keeps_its_own_signature():
     assert exercises_in(notebook) == ["00.majority"] and notebook.cells[0].source == STUB
 
 
+def stub(exercise) -> str:
+    own = exercise.function()
+    given = inspect.signature(own).parameters.values()
+    names = ", ".join(str(p.replace(annotation=p.empty)) for p in given)
+    return f'@check("{exercise.id}")\ndef {own.__name__}({names}):\n    raise NotImplementedError'
+
+
 @pytest.mark.parametrize("exercise", ALL, ids=lambda e: e.id)
 def test_a_solved_stub_is_the_reference(exercise):
-    own = exercise.function()
-    names = ", ".join(inspect.signature(own).parameters)
-    stub = f'@check("{exercise.id}")\ndef {own.__name__}({names}):\n    raise NotImplementedError'
-    solved = ast.parse(solve_cell(stub)).body[0].body
-    body = ast.parse(inspect.getsource(own)).body[0].body
+    solved = ast.parse(solve_cell(stub(exercise))).body[0].body
+    body = ast.parse(inspect.getsource(exercise.function())).body[0].body
     without = [n for n in body if not isinstance(n, ast.Expr)]
-    assert [ast.dump(n) for n in solved] == [ast.dump(n) for n in without]
+    assert [ast.dump(n) for n in solved][-len(without) :] == [ast.dump(n) for n in without]
+    assert all(isinstance(n, ast.ImportFrom) for n in solved[: -len(without)])
+
+
+@pytest.mark.parametrize("exercise", ALL, ids=lambda e: e.id)
+def test_a_solved_stub_is_right_by_itself(exercise, capsys):
+    exec(solve_cell(stub(exercise)), {"check": check})
+    assert f"✓ {exercise.id}: right" in capsys.readouterr().out
