@@ -11,6 +11,7 @@ COMMANDS = {
     "sampling": ("o1lab.make.sampling", "sample lesson 02's store of rollouts"),
     "ladder": ("o1lab.make.ladder", "train lesson 03's verifiers and let them choose"),
     "labelling": ("o1lab.make.labelling", "compare Monte-Carlo labels with exact ones"),
+    "reinforce": ("o1lab.make.reinforce", "run lesson 04's ways to learn from a reward"),
     "planning": ("o1lab.make.planning", "search lesson 05's puzzles with dialled values"),
     "bench": ("o1lab.make.bench", "time sampling and training beside their peers"),
     "claims": ("o1lab.make.claims", "print the table of claims"),

@@ -172,11 +172,11 @@ def _more_tuning(policy, world, arm, seed, iterations, folder, evaluate) -> tupl
 
     task, difficulty = lesson(world)
     examples = corpus.stream(((corpus.thought(task, ((difficulty, 1),)), 1),), 4096, 2000 + seed)
-    updates = 10 * iterations  # about as many FLOPs as PPO's iterations
+    updates = 12 * max(1, round(1.5 * iterations))  # about as many FLOPs as PPO's iterations
     config = TrainConfig(updates, 1e-3, 0.05, 0.6, optimizer="muon", seed=seed,
                          eval_every=updates // 12)  # fmt: skip
     first = {"step": 0, "flops": 0.0, **evaluate(policy.model)}
-    done = train(policy.model, examples, config, folder, evaluate)
+    done = train(policy.model, examples, config, folder, evaluate=evaluate)
     return [first, *done.records], {"all": done.flops}
 
 
