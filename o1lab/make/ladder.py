@@ -15,7 +15,17 @@ from pathlib import Path
 import numpy as np
 
 from o1lab.make.arms import save
-from o1lab.make.verifiers import AFTER, ARMS, CORE_SEEDS, POLICY, WORLD, Arm, build, practice
+from o1lab.make.verifiers import (
+    AFTER,
+    ARMS,
+    CORE_SEEDS,
+    POLICY,
+    STARTS,
+    WORLD,
+    Arm,
+    build,
+    practice,
+)
 from o1lab.measure.compute import Ledger, ledger_of
 from o1lab.measure.hardware import describe
 from o1lab.model.rollouts import Rollout
@@ -104,8 +114,8 @@ def free_curves(held: Held) -> dict[str, np.ndarray]:
 
 def _least_likely_step(rollout: Rollout) -> float:
     """The lowest log-probability of a step: what the policy itself was least sure of."""
-    begins = [0, *rollout.step_ends[:-1]]
-    pairs = zip(begins, rollout.step_ends, strict=True)
+    ends = rollout.step_ends  # of a thought without a step there are none
+    pairs = zip([0, *ends][: len(ends)], ends, strict=True)
     return min((sum(rollout.logprobs[a:b]) for a, b in pairs), default=-np.inf)
 
 
@@ -202,6 +212,20 @@ def main(argv: list[str] | None = None) -> None:
     record = {"command": " ".join([COMMAND, *_asked(args)]), "date": date.today().isoformat()}
     record |= {"device": str(describe()), "policy": POLICY, "depths": DEPTHS}
     write(record, args.work, args.out, core, small)
+    ship(args.work, args.out.parent / "verifiers")
+
+
+def ship(work: Path, out: Path) -> None:
+    """Put what the lesson loads into `out`: the first PRM and ORM, and what they started from."""
+    import shutil
+
+    shipped = {"prm": "prm-0/model", "orm": "orm-0/model"}
+    shipped |= {name: f"starts/{name}" for name in STARTS}
+    for name, source in shipped.items():
+        fresh = out / f"{name}.tmp"
+        shutil.copytree(work / source, fresh)
+        shutil.rmtree(out / f"{WORLD}-{name}", ignore_errors=True)
+        fresh.replace(out / f"{WORLD}-{name}")
 
 
 def _asked(args) -> list[str]:

@@ -1,7 +1,7 @@
 """`make results`: the recorded results that `data/results` lacks, each by its own command.
 
 Hours on two cores from nothing. Leaves out how a result is made (`serial`, `arms`, `sampling`,
-`planning`).
+`ladder`, `labelling`, `planning`).
 """
 
 import argparse
@@ -13,6 +13,8 @@ RECORDS = {  # command: the files it writes
     "serial": ("serial.json",),
     "arms": ("arms.json",),
     "sampling": ("sampling.json", "sampling.safetensors"),
+    "ladder": ("ladder.json", "ladder.safetensors"),
+    "labelling": ("labelling.json",),
     "planning": ("planning.json", "planning.safetensors"),
 }
 

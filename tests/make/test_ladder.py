@@ -99,3 +99,12 @@ def test_a_countdown_trace_is_cut_before_its_first_slip_and_its_last_step():
     cut = labelling._legal(COUNTDOWN, trace(problem, write_completion(slip, answer)))
     assert len(cut.step_ends) == 1
     assert labelling._legal(COUNTDOWN, trace(problem, write_completion(slip[1:], answer))) is None
+
+
+def test_a_thought_without_a_step_is_the_least_likely_of_all(held):
+    from dataclasses import replace
+
+    rollout = replace(held.groups[0][0], step_ends=[])
+    assert ladder._least_likely_step(rollout) == -np.inf
+    with_steps = next(r for r in held.flat if len(r.step_ends) > 1)
+    assert -np.inf < ladder._least_likely_step(with_steps) <= 0

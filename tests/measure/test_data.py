@@ -13,10 +13,10 @@ def test_every_file_of_data_is_in_its_readme():
 
 
 def _named(path) -> str:
-    """How the README names a file: a checkpoint by its folder, claims all together."""
+    """How the README names a file: a model by its folder, claims all together."""
     parts = path.relative_to(data_dir()).parts
-    if parts[0] == "checkpoints":
-        return f"checkpoints/{parts[1]}/"
+    if parts[0] in ("checkpoints", "verifiers"):
+        return f"{parts[0]}/{parts[1]}/"
     return "results/claims/*.json" if parts[:2] == ("results", "claims") else "/".join(parts)
 
 
