@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional as F
 
+from o1lab.model.optimizers import MuonAndAdamW, inner_matrices
 from o1lab.rl.rows import Rows
 from o1lab.rl.settings import RLConfig
 
@@ -37,12 +38,17 @@ class ActorCritic(torch.nn.Module):
         """Values (M,) of states (M, D), in float32 or float64 also where the bodies run lower."""
         return (at_least_float(states) * self.head.weight[0]).sum(-1) + self.head.bias
 
-    def optimizer(self, config: RLConfig) -> torch.optim.AdamW:
-        """AdamW without weight decay; the value function may learn at a rate of its own."""
+    def optimizer(self, config: RLConfig):
+        """AdamW or Muon beside it, without weight decay; the value function at its own rate."""
         policy, own = list(self.policy.parameters()), {id(p) for p in self.policy.parameters()}
         critic = [p for p in self.parameters() if id(p) not in own]
-        groups = [{"params": policy, "times": 1.0}, {"params": critic, "times": config.critic_rate}]
-        return torch.optim.AdamW(
+        rates = ((policy, 1.0), (critic, config.critic_rate))
+        bodies = [self.policy.base_model, self.body]
+        inner = [p for body in bodies if body is not None for p in inner_matrices(body)]
+        inside = {id(p) for p in inner} if config.optimizer == "muon" else set()
+        groups = [{"params": [p for p in part if id(p) not in inside], "times": times}
+                  for part, times in rates]  # fmt: skip
+        adamw = torch.optim.AdamW(
             [group for group in groups if group["params"]],
             lr=config.learning_rate,
             betas=config.betas,
@@ -50,6 +56,12 @@ class ActorCritic(torch.nn.Module):
             weight_decay=0.0,
             fused=True,
         )
+        if not inside:
+            return adamw
+        how = {"lr": config.learning_rate, "weight_decay": 0.0}
+        groups = [{"params": [p for p in part if id(p) in inside], "times": times, **how}
+                  for part, times in rates]  # fmt: skip
+        return MuonAndAdamW([group for group in groups if group["params"]], adamw)
 
     def flops(self, rows: Rows) -> float:
         """Of one `read`; the head itself is under 0.1% and left out."""

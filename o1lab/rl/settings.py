@@ -10,6 +10,7 @@ CHOICES = {
     "average": ("token", "sequence", "constant"),
     "kl_in": ("reward", "loss"),
     "at_limit": ("end", "bootstrap"),
+    "optimizer": ("adamw", "muon"),
     "bf16": (True, False, "auto"),
 }
 FREE = ("save_every", "eval_every")  # may change in a resumed run
@@ -33,7 +34,9 @@ class RLConfig:
     kl_limit: nats a rollout from the reference at which a run is stopped as run away.
     at_limit: a rollout cut at max_new_tokens has ended ("end": the limit is part of the game), or
         goes on unseen ("bootstrap": it is worth what the critic says of its last state).
-    learning_rate: of AdamW, annealed linearly to 0 after a `warmup` share of the iterations.
+    learning_rate: annealed linearly to 0 after a `warmup` share of the iterations.
+    optimizer: "adamw", or "muon" for the inner matrices and AdamW for the rest, which learns
+        more from as many rollouts.
     critic_rate: how many times that rate the value head, and a critic of its own, learns at.
     tokens_per_batch: padded tokens in a micro-batch; changes speed, memory and rounding.
 
@@ -62,6 +65,7 @@ class RLConfig:
     gamma: float = 1.0
     lam: float = 0.95
     learning_rate: float = 1e-4
+    optimizer: str = "adamw"
     critic_rate: float = 1.0
     warmup: float = 0.03
     clip_norm: float = 1.0

@@ -166,7 +166,10 @@ def test_an_easy_reward_is_learned_and_a_placebo_is_not():
     assert all(record["true"] != record["proxy"] for record in shown)
 
 
-@pytest.mark.parametrize("changes", [{"critic": "separate"}, {"bf16": True}, {"at_limit": "bootstrap"}])  # fmt: skip  # noqa: E501
+@pytest.mark.parametrize(
+    "changes",
+    [{"critic": "separate"}, {"bf16": True}, {"at_limit": "bootstrap"}, {"optimizer": "muon"}],
+)
 def test_every_kind_of_run_reports_the_whole_record(changes):
     records, asked, found = run(iterations=2, kl_target=1.0, **changes)
     names = {"proxy", "true", "reward outcome", "kl", "approx_kl", "clip_fraction", "ratio_mean",
@@ -190,6 +193,37 @@ def test_the_value_function_may_learn_faster():
         )
         assert all(group["eps"] == 1e-5 and group["weight_decay"] == 0 for group in groups)
     assert len(ActorCritic(policy().model, "none").optimizer(config()).param_groups) == 1
+
+
+def test_muon_moves_the_matrices_of_both_bodies_and_nothing_else():
+    model = ActorCritic(policy().model, "separate")
+    groups = model.optimizer(config(optimizer="muon", critic_rate=3.0)).param_groups
+    assert [group["times"] for group in groups] == [1.0, 3.0, 1.0, 3.0]
+    assert all(p.dim() == 2 for group in groups[:2] for p in group["params"])
+    moved = [id(p) for group in groups for p in group["params"]]
+    assert sorted(moved) == sorted({id(p) for p in model.parameters()})
+    table = id(model.policy.get_input_embeddings().weight)
+    assert table in [id(p) for group in groups[2:] for p in group["params"]]
+
+
+def test_a_run_with_muon_goes_on_to_the_same_bits(tmp_path):
+    settings = config(iterations=4, optimizer="muon", critic="separate", save_every=1)
+
+    class Killed(Exception):
+        pass
+
+    def kill(record):
+        if record["step"] == 2:
+            raise Killed
+
+    whole, parts = policy(), policy()
+    ppo(whole, problems, reward(), settings, progress=False)
+    with pytest.raises(Killed):
+        ppo(parts, problems, reward(), settings, tmp_path, progress=False, on_record=kill)
+    parts = policy()
+    ppo(parts, problems, reward(), settings, tmp_path, progress=False)
+    pairs = zip(whole.model.parameters(), parts.model.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
 
 
 def test_the_rate_is_annealed_to_the_end():
