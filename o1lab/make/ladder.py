@@ -189,16 +189,18 @@ def run(arm: Arm, seed: int, rollouts, core: Held, small: Held, longer: Held, fo
 def main(argv: list[str] | None = None) -> None:
     """Run what is missing and write data/results/ladder.json and ladder.safetensors."""
     parser = argparse.ArgumentParser(prog="o1lab ladder", description=main.__doc__)
-    parser.add_argument("--practice", type=int, default=3000, help="train problems")
+    parser.add_argument("--practice", type=int, default=1200, help="train problems")
     parser.add_argument("--problems", type=int, default=1000, help="held-out stories")
     parser.add_argument("--n", type=int, default=256, help="rollouts of each")
-    parser.add_argument("--small", type=int, default=300, help="stories for the side arms, n <= 64")
+    parser.add_argument("--small", type=int, default=200, help="stories for the side arms, n <= 64")
     parser.add_argument("--work", type=Path, default=Path("build/ladder"))
     parser.add_argument("--out", type=Path, default=data_dir() / "results")
     args = parser.parse_args(argv)
     core = held_out(args.problems, args.n)
     small = core.first(args.small, min(64, args.n))
     longer = held_out(min(600, args.problems), 16, LONGER, seed=43)
+    _keep(args.work / "free", {"flops": ledger_of(core.flat).flops}, free_curves(core))
+    _keep(args.work / "free small", {}, free_curves(small))
     rollouts = practice(args.practice)
     cells = [(arm, seed) for arm in ARMS for seed in arm.seeds]
     for arm, seed in sorted(cells, key=lambda cell: cell[1]):
@@ -207,8 +209,6 @@ def main(argv: list[str] | None = None) -> None:
             done = run(arm, seed, rollouts, core, small, longer, folder)
             _keep(folder, done["facts"], done["curves"])
             print(arm.name, seed, json.dumps(done["facts"]["metrics"]), flush=True)
-    _keep(args.work / "free", {"flops": ledger_of(core.flat).flops}, free_curves(core))
-    _keep(args.work / "free small", {}, free_curves(small))
     record = {"command": " ".join([COMMAND, *_asked(args)]), "date": date.today().isoformat()}
     record |= {"device": str(describe()), "policy": POLICY, "depths": DEPTHS}
     write(record, args.work, args.out, core, small)

@@ -92,6 +92,33 @@ def cost(arm: str) -> float:
     return sum(run["flops"] + run["label_flops"] + run["score_flops"] for run in runs)
 
 
+def price(arm: str) -> float:
+    """FLOPs of scoring a rollout over those of writing it; rollouts of a problem share its prompt.
+
+    Training is not counted: `cost` has it.
+    """
+    arms = recorded("ladder")["arms"]
+    return arms[arm]["runs"]["0"]["score_flops"] / arms["free"]["runs"]["0"]["flops"]
+
+
+def rival_size(arm: str, size: int) -> int:
+    """The first recorded N whose rollouts alone cost what `size` rollouts and their scores do.
+
+    ValueError where the record holds none so large.
+    """
+    needed = size * (1 + price(arm))
+    enough = [n for n in sizes() if n >= needed]
+    if not enough:
+        raise ValueError(f"{size} rollouts and their scores cost {needed:.0f}: N ends before that")
+    return enough[0]
+
+
+def against_majority(arm: str, method: str, size: int):
+    """Paired difference from the majority of `rival_size` rollouts: (estimate, low, high)."""
+    rival = at("free", "majority", rival_size(arm, size))
+    return _paired(at(arm, method, size), rival)[0]
+
+
 def gap_growth(a: np.ndarray, b: np.ndarray, counts: list[int]) -> tuple[float, float, float]:
     """How much a - b grows with each doubling of N, from SLOPE_FROM on; with its interval.
 

@@ -154,7 +154,7 @@ def _expert(policy, world, arm, seed, iterations, folder, evaluate) -> tuple[lis
     from o1lab.rl.rounds import ExpertConfig, Sampling, expert_iteration
 
     task, difficulty = lesson(world)
-    per_round = 24 * iterations  # problems: together about as many FLOPs as PPO's iterations
+    per_round = 24 * iterations  # problems
     training = TrainConfig(per_round // 10, 1e-3, 0.05, 0.6, optimizer="muon", seed=seed)
     sampling = Sampling(8, LENGTH[world], seed=seed)
     config = ExpertConfig(training, rounds=3, sampling=sampling)
@@ -172,7 +172,7 @@ def _more_tuning(policy, world, arm, seed, iterations, folder, evaluate) -> tupl
 
     task, difficulty = lesson(world)
     examples = corpus.stream(((corpus.thought(task, ((difficulty, 1),)), 1),), 4096, 2000 + seed)
-    updates = 12 * max(1, round(1.5 * iterations))  # about as many FLOPs as PPO's iterations
+    updates = 12 * max(1, round(1.5 * iterations))  # a multiple of the looks at held-out problems
     config = TrainConfig(updates, 1e-3, 0.05, 0.6, optimizer="muon", seed=seed,
                          eval_every=updates // 12)  # fmt: skip
     first = {"step": 0, "flops": 0.0, **evaluate(policy.model)}

@@ -17,6 +17,7 @@ SEEN = (2, 3, 4, 5, 6)  # depths of the practice problems
 EACH = 8  # rollouts of each
 AFTER = "masked"  # steps after a wrong one carry no label, in training and in evaluation
 CORE_SEEDS = (0, 1, 2)
+SIDE_SEEDS = (0, 3, 4)  # of side arms that carry a claim
 STARTS = ("expecting", "checker")  # made by `checker`, once for all arms
 
 
@@ -46,13 +47,27 @@ class Arm:
 ARMS = (
     Arm("prm", "prm", "exact step labels", seeds=CORE_SEEDS),
     Arm("orm", "orm", "outcome labels of the same rollouts", seeds=CORE_SEEDS),
-    Arm("prm equal labels", "prm", "as many step labels as the ORM has outcomes", 0.2),
+    Arm(
+        "prm equal labels",
+        "prm",
+        "as many step labels as the ORM has outcomes",
+        0.2,
+        seeds=SIDE_SEEDS,
+    ),
     Arm("prm 1/4", "prm", "a quarter of the rollouts", 1 / 4),
     Arm("prm 1/16", "prm", "a sixteenth of the rollouts", 1 / 16),
     Arm("orm 1/4", "orm", "a quarter of the rollouts", 1 / 4),
     Arm("orm 1/16", "orm", "a sixteenth of the rollouts", 1 / 16),
     *[
-        Arm(f"prm noise {rate:.0%}", "prm", f"{rate:.0%} of labels flipped", 1 / 2, "noisy", rate)
+        Arm(
+            f"prm noise {rate:.0%}",
+            "prm",
+            f"{rate:.0%} of labels flipped",
+            1 / 2,
+            "noisy",
+            rate,
+            seeds=SIDE_SEEDS,
+        )
         for rate in (0.0, 0.1, 0.2, 0.3, 0.4)
     ],
     Arm("prm mc hard 4", "prm", "Monte-Carlo, any of 4 right", 1 / 4, "hard"),
@@ -61,7 +76,7 @@ ARMS = (
     Arm("checks", "prm", "a million checked steps, none of this policy's", tuned=False),
     Arm("prm unchecked", "prm", "layers that knew only what is likely", start="expecting"),
     Arm("orm unchecked", "orm", "layers that knew only what is likely", start="expecting"),
-    Arm("prm plain", "prm", "the policy's own layers, none on top", start=POLICY),
+    Arm("prm plain", "prm", "the policy's own layers, none on top", start=POLICY, seeds=SIDE_SEEDS),
     Arm("prm small", "prm", "a tenth of the parameters, random start", start="xs"),
     Arm("prm from scratch", "prm", "random start: no sums, no stories", start="m"),
 )

@@ -204,7 +204,7 @@ def _row(claim: Claim) -> str:
 
 def _number(value: float, unit: str) -> str:
     """An effect with its sign; a difference of shares in points where that is its unit."""
-    return f"{100 * value:+.1f}" if unit == "points" else f"{value:+.2f}"
+    return f"{100 * value:+.1f}" if unit.startswith("points") else f"{value:+.2f}"
 
 
 def short_name(reference: str) -> str:

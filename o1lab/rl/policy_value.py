@@ -46,10 +46,13 @@ class ActorCritic(torch.nn.Module):
         bodies = [self.policy.base_model, self.body]
         inner = [p for body in bodies if body is not None for p in inner_matrices(body)]
         inside = {id(p) for p in inner} if config.optimizer == "muon" else set()
-        groups = [{"params": [p for p in part if id(p) not in inside], "times": times}
-                  for part, times in rates]  # fmt: skip
+
+        def groups(chosen: bool) -> list[dict]:
+            kept = [([p for p in part if (id(p) in inside) == chosen], t) for part, t in rates]
+            return [{"params": part, "times": times} for part, times in kept if part]
+
         adamw = torch.optim.AdamW(
-            [group for group in groups if group["params"]],
+            groups(False),
             lr=config.learning_rate,
             betas=config.betas,
             eps=config.eps,
@@ -59,9 +62,7 @@ class ActorCritic(torch.nn.Module):
         if not inside:
             return adamw
         how = {"lr": config.learning_rate, "weight_decay": 0.0}
-        groups = [{"params": [p for p in part if id(p) in inside], "times": times, **how}
-                  for part, times in rates]  # fmt: skip
-        return MuonAndAdamW([group for group in groups if group["params"]], adamw)
+        return MuonAndAdamW([group | how for group in groups(True)], adamw)
 
     def flops(self, rows: Rows) -> float:
         """Of one `read`; the head itself is under 0.1% and left out."""

@@ -47,7 +47,7 @@ def ladder(tmp_path, monkeypatch):
                        ("prm noise 0%", 0.03), ("prm noise 20%", 0.03)):  # fmt: skip
         arm(name, "prm", lift)
     for name, rows, sizes in (("free", np.arange(80), SIZES), ("free small", small, SIZES[:7])):
-        arms[name] = {"kind": "none", "note": "", "runs": {"0": {}}}
+        arms[name] = {"kind": "none", "note": "", "runs": {"0": {"flops": 2.0}}}
         for method, lift in (("majority", 0.02), ("oracle", 0.07), ("random", 0.0)):
             add(f"{name}/0/{method}", lift, rows, sizes)
     record = {"arms": arms, "sizes": SIZES, "small sizes": SIZES[:7], "depth": [3, 4] * 40,
@@ -82,3 +82,13 @@ def test_effects_have_the_signs_that_were_put_in(ladder):
     assert value == pytest.approx(0.41) and 0 < low < value < high
     assert found["03-orm-in-disguise"][0][0] == pytest.approx(0.3)
     assert abs(found["03-noise-survived"][0][0]) < 0.05 and found["03-noise-survived"][2] == 20
+
+
+def test_the_rival_of_a_judge_gets_what_the_judge_costs(ladder):
+    assert lesson03.price("prm") == 0.5, "its scores cost half of what the rollouts do"
+    assert lesson03.rival_size("prm", 64) == 128, "96 would do, and the next recorded is 128"
+    value, low, high = lesson03.against_majority("prm", "vote", 64)
+    gap = lesson03.at("prm", "vote", 64) - lesson03.at("free", "majority", 128)
+    assert value == pytest.approx(gap.mean()) and low <= value <= high
+    with pytest.raises(ValueError, match="N ends before"):
+        lesson03.rival_size("prm", 256)
