@@ -14,6 +14,7 @@ from o1lab.show.view import INK
 HEIGHT, TOP, BOTTOM, LINE = 420, 56, 62, 18
 MOVED = 4  # pixels by which a label may miss its line unseen
 REACH = 0.42  # how far a line across a group of bars goes to either side of its middle
+LEGEND = 600  # width of a legend in pixels, in a narrow notebook
 DIRECT = 4  # up to so many series are named at their end; more get a legend
 # How a drawn-in number looks: dash of a line, symbol of a point.
 _LOOK = {"published": ("dot", "star", "★"), "guess": ("dash", "x", "✕"),
@@ -209,9 +210,18 @@ def finish(on: Canvas, title: str, y_title: str, ticks: dict) -> None:
         on.fig.update_xaxes(type="log")
     form = {"tickformat": ".0%"} if on.percent else {}
     on.fig.update_yaxes(title_text=y_title, range=on.y_range, **form)
-    right, legend = _place_labels(on), 26 if on.legend else 0
+    right, legend = _place_labels(on), _legend_height(on)
     on.fig.update_layout(title_text=title, showlegend=on.legend, height=HEIGHT + legend,
                          margin={"t": TOP + legend, "b": BOTTOM, "r": right})  # fmt: skip
+
+
+def _legend_height(on: Canvas) -> int:
+    """Pixels above the plot for a legend, whose columns are as wide as its longest name."""
+    if not on.legend:
+        return 0
+    names = [trace.name for trace in on.fig.data if trace.showlegend is not False]
+    columns = max(1, LEGEND // (60 + 7 * max(map(len, names))))
+    return 6 + 20 * -(-len(names) // columns)
 
 
 def _place_labels(on: Canvas) -> int:

@@ -130,7 +130,8 @@ def y_range(values: Sequence[float], percent: bool) -> tuple[float, float]:
     """From 0 for shares, with room above; padded for anything else."""
     low, high = min(values), max(values)
     if percent:
-        return min(0.0, low), 1.03 if high > 0.7 else max(high * 1.15, 0.01)
+        bottom = low - 0.05 * (high - low) if low < 0 else 0.0
+        return bottom, 1.03 if high > 0.7 else max(high * 1.15, 0.01)
     pad = 0.06 * (high - low) or 0.5 * abs(high) or 1.0
     return (0.0 if 0 <= low < high / 3 else low - pad), high + pad
 

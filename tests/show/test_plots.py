@@ -112,3 +112,16 @@ def test_several_values_of_one_run_or_several_runs_of_one_value():
     assert "seed 1" in {t.name for t in learning_curve({"seed 0": rows, "seed 1": rows}).data}
     with pytest.raises(ValueError, match="one value a figure"):
         learning_curve({"seed 0": rows}, y=("loss", "dev"))
+
+
+def test_a_legend_of_long_names_gets_the_rows_it_needs():
+    names = ("any of them", "majority", "vote weighted by the PRM", "PRM", "ORM", "a coin a text")
+    long = curve([1, 2], {n: [0.1, 0.2] for n in names}, x_title="N", y_title="solved")
+    short = curve([1, 2], {n: [0.1, 0.2] for n in "abcdef"}, x_title="N", y_title="solved")
+    assert long.layout.margin.t == short.layout.margin.t + 40, "three rows, not one"
+    assert long.layout.height - long.layout.margin.t == short.layout.height - short.layout.margin.t
+
+
+def test_what_lies_below_zero_is_not_cut_at_the_edge():
+    figure = curve([1, 2], {"gain": [-0.3, -0.1]}, x_title="N", y_title="gain")
+    assert figure.layout.yaxis.range[0] < -0.3
