@@ -24,6 +24,10 @@ WATCHED, TWICE = 150, 2  # held-out problems looked at during a run, and rollout
 TESTED, TIMES = 400, 4  # held-out problems of the end, and rollouts of each at a temperature
 ASKED, TRIES = 300, 512  # problems of the coverage curves, and rollouts of each
 TEMPERATURES = (0.0, 0.3, 0.5, 0.7, 1.0)
+LOOKS = 12  # at held-out problems during a run
+# Iterations for the FLOPs of one of PPO, and what the others do for them (measured: `spent`):
+PER_PPO = {"grpo": 1.9, "process": 1.9}
+UPDATES, FRESH = 11.3, 21  # updates of more tuning; problems a round of expert iteration
 KEPT = (
     "step", "flops", "seconds", "pass@1", "proxy", "true", "kl", "entropy", "clip_fraction",
     "explained_variance", "length", "zero_variance", "rollout_seconds", "score_seconds",
@@ -37,7 +41,7 @@ class Arm:
     """One way to learn. way: "ppo", "grpo", "process" (GRPO's), "expert" or "sft".
 
     reward: "exact" (outcome and exact steps), "outcome", "placebo", or a form of the learned PRM.
-    beta: the leash, where it is not the way's own.
+    beta: the leash, where it is not the way's own. length: of its budget, in the others' budgets.
     """
 
     name: str
@@ -46,6 +50,7 @@ class Arm:
     note: str
     worlds: tuple[str, ...] = ("stories",)
     beta: float | None = None
+    length: float = 1.0
     seeds: tuple[int, ...] = SEEDS
 
 
@@ -63,18 +68,22 @@ ARMS = (
     Arm("ppo placebo", "ppo", "placebo", "a coin thrown once for each text"),
     Arm("expert iteration", "expert", "outcome", "fine-tuned on its own right rollouts"),
     Arm("more tuning", "sft", "none", "more worked solutions, no reward"),
+    Arm("ppo process, longer", "ppo", "exact", "the first arm, three budgets", BOTH, length=3.0),
 )
+
+LONGEST = max(ARMS, key=lambda arm: arm.length)  # the policy that is shipped, and looked into
 
 
 def settings(arm: Arm, world: str, iterations: int, seed: int) -> RLConfig:
-    """The RL settings of an arm: the same samples an iteration for all."""
+    """The RL settings of an arm whose budget is PPO's of that many iterations: 256 samples each."""
     from o1lab.rl.grpo import GRPO, PROCESS
     from o1lab.rl.ppo import PPO
 
     start = {"ppo": PPO, "grpo": GRPO, "process": PROCESS}[arm.way]
-    changes = {"max_new_tokens": LENGTH[world], "seed": seed, "iterations": iterations}
-    changes |= {"bf16": "auto", "eval_every": max(1, iterations // 12), "tokens_per_batch": 4096}
-    changes |= {"learning_rate": 3e-4}
+    count = max(1, round(iterations * arm.length * PER_PPO.get(arm.way, 1.0)))
+    changes = {"max_new_tokens": LENGTH[world], "seed": seed, "iterations": count, "epochs": 1}
+    changes |= {"bf16": "auto", "eval_every": max(1, count // LOOKS), "tokens_per_batch": 4096}
+    changes |= {"optimizer": "muon", "learning_rate": 4e-4}
     if arm.way == "ppo":
         changes |= {"critic": "separate", "critic_rate": 3.0, "value_coefficient": 1.0}
     if arm.beta is not None:
@@ -154,8 +163,8 @@ def _expert(policy, world, arm, seed, iterations, folder, evaluate) -> tuple[lis
     from o1lab.rl.rounds import ExpertConfig, Sampling, expert_iteration
 
     task, difficulty = lesson(world)
-    per_round = 24 * iterations  # problems
-    training = TrainConfig(per_round // 10, 1e-3, 0.05, 0.6, optimizer="muon", seed=seed)
+    per_round = max(1, round(FRESH * iterations))
+    training = TrainConfig(max(1, per_round // 10), 1e-3, 0.05, 0.6, optimizer="muon", seed=seed)
     sampling = Sampling(8, LENGTH[world], seed=seed)
     config = ExpertConfig(training, rounds=3, sampling=sampling)
     problems = drawn(task, difficulty, per_round, seed)
@@ -172,9 +181,9 @@ def _more_tuning(policy, world, arm, seed, iterations, folder, evaluate) -> tupl
 
     task, difficulty = lesson(world)
     examples = corpus.stream(((corpus.thought(task, ((difficulty, 1),)), 1),), 4096, 2000 + seed)
-    updates = 12 * max(1, round(1.5 * iterations))  # a multiple of the looks at held-out problems
+    updates = LOOKS * max(1, round(UPDATES * iterations / LOOKS))
     config = TrainConfig(updates, 1e-3, 0.05, 0.6, optimizer="muon", seed=seed,
-                         eval_every=updates // 12)  # fmt: skip
+                         eval_every=updates // LOOKS)  # fmt: skip
     first = {"step": 0, "flops": 0.0, **evaluate(policy.model)}
     done = train(policy.model, examples, config, folder, evaluate=evaluate)
     return [first, *done.records], {"all": done.flops}
@@ -235,7 +244,7 @@ def main(argv: list[str] | None = None) -> None:
     from o1lab.model.checkpoints import load
 
     parser = argparse.ArgumentParser(prog="o1lab reinforce", description=main.__doc__)
-    parser.add_argument("--iterations", type=int, default=100, help="of PPO, 256 samples each")
+    parser.add_argument("--iterations", type=int, default=60, help="of PPO, 256 samples each")
     parser.add_argument("--work", type=Path, default=Path("build/reinforce"))
     parser.add_argument("--out", type=Path, default=data_dir() / "results")
     args = parser.parse_args(argv)
@@ -249,7 +258,7 @@ def main(argv: list[str] | None = None) -> None:
         parts = {
             "start": lambda world=world: examined(load(f"{world}-cot"), world),
             "coverage": lambda world=world: sharpened(
-                world, work / _name(world, ARMS[0], 0) / "model"
+                world, work / _name(world, LONGEST, 0) / "model"
             ),
         }
         for part, make in parts.items():

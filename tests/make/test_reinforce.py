@@ -18,7 +18,9 @@ def test_every_arm_has_a_name_a_world_and_a_place():
 def test_every_arm_that_samples_samples_as_much(arm):
     config = settings(arm, "stories", 10, 1)
     prompts = reinforce.PROMPTS * 4 // config.rollouts
-    assert prompts * config.rollouts == 256 and config.iterations == 10 and config.seed == 1
+    assert prompts * config.rollouts == 256 and config.seed == 1
+    budgets = config.iterations / reinforce.PER_PPO.get(arm.way, 1) / 10
+    assert budgets == arm.length
 
 
 def test_a_leash_of_its_own():
