@@ -68,7 +68,7 @@ ARMS = (
     Arm("ppo placebo", "ppo", "placebo", "a coin thrown once for each text"),
     Arm("expert iteration", "expert", "outcome", "fine-tuned on its own right rollouts"),
     Arm("more tuning", "sft", "none", "more worked solutions, no reward"),
-    Arm("ppo process, longer", "ppo", "exact", "the first arm, three budgets", BOTH, length=3.0),
+    Arm("ppo process, longer", "ppo", "exact", "the first arm, four budgets", BOTH, length=4.0),
 )
 
 LONGEST = max(ARMS, key=lambda arm: arm.length)  # the policy that is shipped, and looked into
@@ -244,7 +244,7 @@ def main(argv: list[str] | None = None) -> None:
     from o1lab.model.checkpoints import load
 
     parser = argparse.ArgumentParser(prog="o1lab reinforce", description=main.__doc__)
-    parser.add_argument("--iterations", type=int, default=60, help="of PPO, 256 samples each")
+    parser.add_argument("--iterations", type=int, default=45, help="of PPO, 256 samples each")
     parser.add_argument("--work", type=Path, default=Path("build/reinforce"))
     parser.add_argument("--out", type=Path, default=data_dir() / "results")
     args = parser.parse_args(argv)
@@ -253,19 +253,16 @@ def main(argv: list[str] | None = None) -> None:
     for (world, arm, seed), path in paths.items():
         if not path.exists():
             save(path, run(world, arm, seed, args.iterations, path.parent))
-    extra = {}
-    for world in BOTH:
-        parts = {
-            "start": lambda world=world: examined(load(f"{world}-cot"), world),
-            "coverage": lambda world=world: sharpened(
-                world, work / _name(world, LONGEST, 0) / "model"
-            ),
-        }
-        for part, make in parts.items():
-            path = work / f"{world}-{part}.json"
-            if not path.exists():
-                save(path, make())
-            extra.setdefault(part, {})[world] = json.loads(path.read_text())
+    parts = {f"{world}-start": lambda w=world: examined(load(f"{w}-cot"), w) for world in BOTH}
+    longest = work / _name("stories", LONGEST, 0) / "model"
+    parts["stories-coverage"] = lambda: sharpened("stories", longest)
+    extra: dict[str, dict] = {}
+    for name, make in parts.items():
+        path = work / f"{name}.json"
+        if not path.exists():
+            save(path, make())
+        world, part = name.split("-")
+        extra.setdefault(part, {})[world] = json.loads(path.read_text())
     record = {"command": f"{COMMAND} --iterations {args.iterations}"}
     record |= {"date": date.today().isoformat(), "device": str(describe())}
     record |= {"temperatures": TEMPERATURES, "times": TIMES, **extra}
