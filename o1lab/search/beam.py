@@ -105,6 +105,7 @@ def beam_search(
     *,
     budget: Budget = UNLIMITED,
     check: Callable[[Rollout], bool] | None = None,
+    outcome: Callable[[Rollout], float] | None = None,
     progress: bool = False,
 ) -> list[Found]:
     """Search each problem with a beam of steps, all problems together.
@@ -114,12 +115,14 @@ def beam_search(
 
     budget: of each problem, never overshot: the beams that cannot be paid for at their worst are
     given up, worst first. check: a verifier of complete rollouts; the first it accepts ends its
-    problem's search. The same seed gives the same beams. ValueError for bad settings, before any
+    problem's search. outcome: the worth in 0..1 of a complete rollout; without it the scorer's.
+    The same seed gives the same beams. ValueError for bad settings, before any
     work.
     """
     from tqdm.auto import tqdm
 
-    run = _Run(writer, Judge(scorer, settings.how, writer.remember), settings, budget, check)
+    judge = Judge(scorer, settings.how, writer.remember, outcome)
+    run = _Run(writer, judge, settings, budget, check)
     starts = [writer.start(problem) for problem in problems]
     hunts = [
         _Hunt(problem, [[Beam(start)] for _ in range(settings.trees)])

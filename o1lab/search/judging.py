@@ -4,7 +4,7 @@ Scores of many problems' prefixes come from one call; the cost is the difference
 ledger, shared out among the problems. A scorer without a ledger costs nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 
 from o1lab.measure.compute import Ledger, forward_flops, shape_of
@@ -25,12 +25,19 @@ class Judge:
     (tokens of the prompt, of the completion, steps). ValueError otherwise.
 
     remember: a reward model reads every step once (`reading`), where its body allows it.
+    outcome: the worth in 0..1 of a complete rollout; the scorer is then not asked about it.
     """
 
-    def __init__(self, scorer: Scorer, how: str = "last", remember: bool = False):
+    def __init__(
+        self,
+        scorer: Scorer,
+        how: str = "last",
+        remember: bool = False,
+        outcome: Callable[[Rollout], float] | None = None,
+    ):
         if how not in AGGREGATIONS:
             raise ValueError(f"no aggregation {how!r}: choose one of {', '.join(AGGREGATIONS)}")
-        self.scorer, self.how = scorer, how
+        self.scorer, self.how, self.outcome = scorer, how, outcome
         self.shape = shape_of(scorer.model.config) if hasattr(scorer, "model") else None
         self.reader = Reader(scorer) if remember and can_remember(scorer) else None
         self.price([(1, 1, 1)])
@@ -38,8 +45,21 @@ class Judge:
     def __call__(self, groups: Sequence[Sequence[Rollout]]) -> tuple[list[list[float]], list]:
         """(a value for each rollout of each problem, each problem's ledger), in one scorer call.
 
-        A rollout without a step is worth 0. ValueError for a score outside 0..1.
+        A rollout without a step is worth 0. ValueError for a score or an outcome outside 0..1.
         """
+        asked = [[r for r in group if not self._known(r)] for group in groups]
+        values, ledgers = self._ask(asked)
+        rows = [iter(row) for row in values]
+        pairs = zip(groups, rows, strict=True)
+        return [
+            [_worth(self.outcome(r)) if self._known(r) else next(row) for r in group]
+            for group, row in pairs
+        ], ledgers
+
+    def _known(self, rollout: Rollout) -> bool:
+        return self.outcome is not None and rollout.finished
+
+    def _ask(self, groups: Sequence[Sequence[Rollout]]) -> tuple[list[list[float]], list]:
         flat = [rollout for group in groups for rollout in group]
         if not flat:
             return [[] for _ in groups], [Ledger() for _ in groups]
@@ -129,3 +149,10 @@ def _split(total, weights: Sequence) -> list:
         out.append(upto - given)
         given = upto
     return out
+
+
+def _worth(value: float) -> float:
+    """An outcome as a number; ValueError unless in 0..1."""
+    if not 0 <= value <= 1:
+        raise ValueError(f"an outcome of {value}: a search needs values in 0..1")
+    return float(value)

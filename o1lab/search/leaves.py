@@ -29,6 +29,9 @@ class Leaves:
     outcome: Callable[[Rollout], float] | None = None
     check: Check | None = None
 
+    def __post_init__(self):
+        self.scorer.outcome = self.outcome
+
     def judge(self, leaves: Sequence[Leaf]) -> None:
         """Give those leaves a value that have none: one scorer call, one policy call with `mix`.
 
@@ -49,7 +52,7 @@ class Leaves:
             node.ended |= self.prune is not None and node.value <= self.prune
 
     def _scored(self, rollout: Rollout) -> bool:
-        return self.mix < 1 or (rollout.finished and self.outcome is None)
+        return self.mix < 1 or rollout.finished
 
     def _scores(self, asked: Sequence[tuple[Tree, Rollout]]) -> list[float]:
         """A score for each rollout; those of one tree go to the scorer side by side."""
@@ -63,7 +66,7 @@ class Leaves:
 
     def _outcomes(self, leaves: Sequence[Leaf], score: dict[int, float]) -> dict[int, float]:
         """Each leaf's mean outcome over its completions; a complete one has its own."""
-        worth = {id(n): self._worth(n, score) for _, n in leaves if n.rollout.finished}
+        worth = {id(n): score[id(n)] for _, n in leaves if n.rollout.finished}
         going = [(tree, node) for tree, node in leaves if not node.rollout.finished]
         groups = self.writer.ends([n.rollout for _, n in going], self.rollouts) if going else []
         for (tree, node), group in zip(going, groups, strict=True):
@@ -72,7 +75,7 @@ class Leaves:
             tree.depth += 1
         pairs = list(zip(going, groups, strict=True))
         done = [(leaf, r) for leaf, group in pairs for r in group if r.finished]
-        values = self._finished([(tree, rollout) for (tree, _), rollout in done])
+        values = self._scores([(tree, rollout) for (tree, _), rollout in done])
         sums = {id(node): [] for _, node in going}
         for ((tree, node), rollout), value in zip(done, values, strict=True):
             sums[id(node)].append(value)
@@ -80,14 +83,6 @@ class Leaves:
             if not tree.stopped and verified(self.check, rollout):
                 tree.verified, tree.stopped = rollout, "verified"
         return worth | {key: fsum(row) / self.rollouts for key, row in sums.items()}
-
-    def _worth(self, node: Node, score: dict[int, float]) -> float:
-        return checked(self.outcome(node.rollout)) if self.outcome else score[id(node)]
-
-    def _finished(self, asked: Sequence[tuple[Tree, Rollout]]) -> list[float]:
-        if self.outcome:
-            return [checked(self.outcome(rollout)) for _, rollout in asked]
-        return self._scores(asked)
 
     def price(self, rollout: Rollout, more: int = 0) -> Ledger:
         """The most that judging this prefix costs once `more` tokens, one step, are behind it."""
@@ -106,10 +101,3 @@ class Leaves:
 def verified(check: Check | None, rollout: Rollout) -> bool:
     """Whether the verifier, if there is one, accepts this rollout as complete and right."""
     return check is not None and rollout.answer is not None and rollout.finished and check(rollout)
-
-
-def checked(value: float) -> float:
-    """An outcome as a number; ValueError unless in 0..1."""
-    if not 0 <= value <= 1:
-        raise ValueError(f"an outcome of {value}: a search needs values in 0..1")
-    return float(value)

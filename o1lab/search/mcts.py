@@ -152,7 +152,7 @@ def mcts(
     writer: the policy and how it samples. scorer: judges prefixes and endings, each once.
     budget: of each problem, never overshot: what cannot be paid for at its worst is not begun.
     check: a verifier of complete rollouts; the first it accepts ends its problem's search.
-    outcome: the worth in 0..1 of a complete rollout, for `mix` > 0; without it the scorer's.
+    outcome: the worth in 0..1 of a complete rollout; without it the scorer's.
     state: nodes of one depth for which it gives the same are one node; None keeps them apart.
     roots: a node a problem, of an earlier search of it, to go on from; None begins anew.
 
