@@ -1,0 +1,196 @@
+"""Lesson 05's searches that pay for their value: Countdown by size, and the Game of 24.
+
+Recorded by `python -m o1lab searching`; resumable, a cell at a time. A cell is one way to look for
+a solution of one set of puzzles, with one policy, one value and one seed; it keeps for each puzzle
+the FLOPs (policy and verifier) and the rounds that had to wait for each other when the first
+verified solution was there. Leaves out how the value is made (`foresight`), word problems
+(`story_search`) and what the lesson reads out of it (`lesson05`).
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from o1lab.make.arms import save
+from o1lab.make.planning import found_at
+from o1lab.measure.compute import forward_flops
+from o1lab.measure.hardware import describe
+from o1lab.paths import data_dir
+from o1lab.rewards.base import ExactScorer, is_right
+from o1lab.search import beam, mcts
+from o1lab.search.budget import Budget
+from o1lab.search.tree import Found
+from o1lab.search.writing import Writer
+from o1lab.tasks.base import Problem
+from o1lab.tasks.countdown import game24
+from o1lab.tasks.lessons import exam, lesson
+
+SETS = ("4 hard", "5", "6", "24")
+HARD = 0.05  # at most this chance of blind play, for "4 hard"
+POLICIES = {"cot": "countdown-cot", "ppo": "countdown-ppo"}
+VALUE = "countdown-prm"
+SEEDS = (0, 1, 2)
+TEMPERATURE = 0.7  # of a search; sampling has the better of two
+SAMPLED = {"4 hard": 64, "5": 64, "6": 64, "24": 32}  # rollouts of a puzzle
+MOST = 32  # a search's budget, in rollouts of average cost
+STEP, LENGTH, BLOCK = 24, 130, 100  # most tokens of a step, of a thought; puzzles at once
+TREE = mcts.Settings(400, samples=2, widen=0.5, c_init=0.5, fpu=0.0, prune=0.02)
+BEAMS = {"beam": beam.Settings(4, 4), "dvts": beam.Settings(1, 4, trees=4)}
+COMMAND = "python -m o1lab searching"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One way: "sampling", "mcts", "beam" or "dvts". value: "prm", "exact" (free), "" for none."""
+
+    puzzles: str
+    way: str
+    value: str = ""
+    seed: int = 0
+    temperature: float = TEMPERATURE
+    policy: str = "cot"
+
+    @property
+    def name(self) -> str:
+        parts = (self.puzzles, self.way, self.value, self.policy, self.temperature, self.seed)
+        return "-".join(str(part).replace(" ", "_") for part in parts if part != "")
+
+
+def cells() -> list[Cell]:
+    """Every cell of the record, all ways' first seeds before the others."""
+    out = []
+    for seed in SEEDS:
+        for puzzles in SETS[:-1]:
+            out += [Cell(puzzles, "sampling", "", seed, t) for t in (0.7, 1.0)]
+            out += [Cell(puzzles, way, "prm", seed) for way in ("mcts", "beam")]
+            out.append(Cell(puzzles, "mcts", "exact", seed))
+        out.append(Cell("6", "dvts", "prm", seed))
+        for policy in POLICIES:
+            out += [Cell("24", "sampling", "", seed, t, policy) for t in (0.7, 1.0)]
+            out.append(Cell("24", "mcts", "prm", seed, policy=policy))
+    greedy = [Cell(p, "sampling", "", 0, 0.0) for p in SETS[:-1]]
+    return greedy + [Cell("24", "sampling", "", 0, 0.0, policy) for policy in POLICIES] + out
+
+
+@lru_cache(maxsize=len(SETS))
+def puzzles_of(name: str, count: int) -> list[Problem]:
+    """The first `count` held-out puzzles of a set; "24" is the whole Game of 24 in 0..99."""
+    if name == "24":
+        return game24()[:count]
+    if name == "4 hard":
+        return lesson("countdown")[0].test_set(4, count, seed=5, max_p=HARD)
+    return exam("countdown", count, int(name), seed=5)
+
+
+def value_of(cell: Cell):
+    """The cell's scorer of prefixes."""
+    from o1lab.rewards.models import load_reward_model
+
+    return load_reward_model(VALUE) if cell.value == "prm" else ExactScorer(lesson("countdown")[0])
+
+
+def searched(
+    cell: Cell, policy, problems: Sequence[Problem], scorer, budget: float, tree=TREE
+) -> list[Found]:
+    """The search of each puzzle, stopped at its first verified solution or its budget in FLOPs."""
+    world = lesson("countdown")[0]
+    writer = Writer(policy, STEP, LENGTH, cell.temperature, seed=cell.seed)
+    about = {"budget": Budget(flops=budget), "check": lambda r: is_right(world, r)}
+    about["outcome"] = lambda r: float(is_right(world, r))
+    if cell.way == "mcts":
+        return mcts.mcts(writer, problems, scorer, tree, **about)
+    return beam.beam_search(writer, problems, scorer, BEAMS[cell.way], **about)
+
+
+def sampled_at(policy, problems: Sequence[Problem], cell: Cell, n: int) -> np.ndarray:
+    """(FLOPs, steps one after the other) at the first right rollout: (puzzles, 2).
+
+    One rollout after the other, the prompt read once; they could be written side by side, so only
+    the longest counts as waiting. inf where none is right.
+    """
+    from o1lab.model.checkpoints import think_all
+
+    world, config, rows = lesson("countdown")[0], policy.model.config, []
+    groups = think_all(policy, problems, n if cell.temperature else 1,
+                       temperature=cell.temperature, max_new_tokens=LENGTH,
+                       seed=100 + cell.seed)  # fmt: skip
+    for group in groups:
+        size = len(group[0].prompt_ids)
+        read = forward_flops(config, size, (size + 1) / 2, logits_tokens=1)
+        spent = read + np.cumsum([rollout.flops - read / len(group) for rollout in group])
+        hits = [i for i, rollout in enumerate(group) if is_right(world, rollout)]
+        steps = [len(rollout.step_ends) + 1 for rollout in group]
+        rows.append((spent[hits[0]], max(steps[: hits[0] + 1])) if hits else (np.inf, np.inf))
+    return np.array(rows, dtype=float)
+
+
+def price_of_a_rollout(policy, problems: Sequence[Problem]) -> float:
+    """Mean FLOPs of one rollout that shares its prompt with none, at most 100 puzzles asked."""
+    from o1lab.model.checkpoints import think_all
+
+    groups = think_all(policy, problems[:100], 1, temperature=TEMPERATURE,
+                       max_new_tokens=LENGTH, seed=99)  # fmt: skip
+    return float(np.mean([group[0].flops for group in groups]))
+
+
+def run(cell: Cell, policy, problems: Sequence[Problem], price: float) -> np.ndarray:
+    """(FLOPs, rounds) at the first verified solution of every puzzle, (puzzles, 2)."""
+    if cell.way == "sampling":
+        return sampled_at(policy, problems, cell, SAMPLED[cell.puzzles])
+    rows = []
+    for start in range(0, len(problems), BLOCK):
+        block = problems[start : start + BLOCK]
+        for found in searched(cell, policy, block, value_of(cell), MOST * price):
+            spent = found_at(found)
+            rows.append((spent, found.depth if np.isfinite(spent) else np.inf))
+    return np.array(rows, dtype=float)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Search what is missing and write data/results/searching.json and searching.safetensors."""
+    from o1lab.model.checkpoints import load
+
+    parser = argparse.ArgumentParser(prog="o1lab searching", description=main.__doc__)
+    parser.add_argument("--problems", type=int, default=300, help="held-out puzzles of a size")
+    parser.add_argument("--game24", type=int, default=1334, help="puzzles of the Game of 24")
+    parser.add_argument("--work", type=Path, default=Path("build/searching"))
+    parser.add_argument("--out", type=Path, default=data_dir() / "results")
+    args = parser.parse_args(argv)
+    folder = args.work / f"{args.problems}-{args.game24}"
+    folder.mkdir(parents=True, exist_ok=True)
+    counts = dict.fromkeys(SETS, args.problems) | {"24": args.game24}
+    prices = {}
+    for name, count in counts.items():
+        prices[name] = price_of_a_rollout(load(POLICIES["cot"]), puzzles_of(name, count))
+    for cell in cells():
+        path = folder / f"{cell.name}.npy"
+        if path.exists():
+            continue
+        problems = puzzles_of(cell.puzzles, counts[cell.puzzles])
+        found = run(cell, load(POLICIES[cell.policy]), problems, prices[cell.puzzles])
+        fresh = path.with_suffix(".tmp")
+        with open(fresh, "wb") as file:
+            np.save(file, found)
+        fresh.replace(path)
+        print(cell.name, f"solved {np.isfinite(found[:, 0]).mean():.3f}", flush=True)
+    write(args, folder, counts, prices)
+
+
+def write(args, folder: Path, counts: dict, prices: dict) -> None:
+    """Gather the cells into the two files of the record."""
+    from safetensors.numpy import save_file
+
+    asked = f"--problems {args.problems} --game24 {args.game24}"
+    record = {"command": f"{COMMAND} {asked}", "date": date.today().isoformat()}
+    record |= {"device": str(describe()), "policies": POLICIES, "value": VALUE, "seeds": SEEDS}
+    record |= {"puzzles": counts, "rollout flops": prices, "sampled": SAMPLED, "most": MOST}
+    fresh = args.out / "searching.tmp"
+    save_file({c.name: np.load(folder / f"{c.name}.npy") for c in cells()}, fresh)
+    fresh.chmod(0o644)  # safetensors writes files for their owner only
+    fresh.replace(args.out / "searching.safetensors")
+    save(args.out / "searching.json", record)

@@ -1,0 +1,149 @@
+"""Lesson 05 on word problems: where no answer shows that it is right, is search worth its price?
+
+Recorded by `python -m o1lab story_search`; resumable, a part at a time. The same held-out stories
+for all: choosing among N rollouts with and without the learned PRM, beams and trees led by it, and
+for each the FLOPs (policy and verifier) a story took. Leaves out Countdown (`searching`).
+"""
+
+import argparse
+from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+from o1lab.make.arms import save
+from o1lab.make.ladder import free_curves, known, sizes_of, verifier_curves
+from o1lab.measure.compute import ledger_of
+from o1lab.measure.hardware import describe
+from o1lab.model.checkpoints import load, think_all
+from o1lab.paths import data_dir
+from o1lab.rewards.base import is_right
+from o1lab.rewards.models import load_reward_model
+from o1lab.search import beam, mcts
+from o1lab.search.budget import Budget
+from o1lab.search.tree import Found
+from o1lab.search.writing import Writer
+from o1lab.tasks.base import Problem
+from o1lab.tasks.lessons import exam, lesson
+
+POLICY, VALUE = "stories-cot", "stories-prm"
+SEEDS = (0, 1, 2)
+N = 64  # rollouts of a story
+STEP, LENGTH = 40, 140  # most tokens of a step, of a thought
+BUDGETS = (4, 16, 64)  # of a tree, in rollouts of average cost
+HOW = "product"  # of the step scores: what serves the PRM best when it chooses alone (lesson 03)
+BEAMS = {
+    "beam of 4": beam.Settings(4, 4, how=HOW),
+    "beam of 4, vote": beam.Settings(4, 4, how=HOW, choose="vote"),
+    "beam of 16, vote": beam.Settings(16, 4, how=HOW, choose="vote"),
+    "dvts of 4, vote": beam.Settings(1, 4, trees=4, how=HOW, choose="vote"),
+}
+TREE = mcts.Settings(2000, samples=2, widen=0.5, how=HOW, finish=True)
+CHOICES = ("score", "vote")
+COMMAND = "python -m o1lab story_search"
+
+
+def sampled(policy, judge, problems: Sequence[Problem], seed: int) -> dict[str, np.ndarray]:
+    """Choosing among 1, 2, 4 … N rollouts: "way/right" and "way/flops", (problems, sizes).
+
+    A rollout's price is the mean over the story's N, its prompt read once.
+    """
+    groups = think_all(policy, problems, N, max_new_tokens=LENGTH, seed=200 + seed)
+    held, sizes = known(groups), sizes_of(N)
+    before = judge.ledger.flops
+    scores = judge(held.flat)
+    scoring = (judge.ledger.flops - before) / len(held.flat)  # a rollout
+    writing = np.array([ledger_of(group).flops / N for group in groups])  # (problems,)
+    free, paid = free_curves(held), verifier_curves(held, scores, "prm")
+    ways = {
+        "majority": free["majority/right"],
+        "oracle": free["oracle/right"],
+        "best of N": paid[f"{HOW}/right"],
+        "weighted vote": paid["vote/right"],
+    }
+    out = {f"{way}/right": rows for way, rows in ways.items()}
+    for way in ways:
+        each = writing + (0 if way in ("majority", "oracle") else scoring)
+        out[f"{way}/flops"] = each[:, None] * np.array(sizes)
+    return out
+
+
+def tree_search(policy, judge, problems: Sequence[Problem], seed: int, price: float, choose: str):
+    """Trees of every budget: "right" and "flops", (problems, budgets)."""
+    from dataclasses import replace
+
+    settings, columns = replace(TREE, choose=choose), []
+    for n in BUDGETS:
+        about = {"budget": Budget(flops=n * price)}
+        columns.append(mcts.mcts(_writer(policy, seed), problems, judge, settings, **about))
+    return _table(columns)
+
+
+def beams(policy, judge, problems: Sequence[Problem], seed: int, settings: beam.Settings):
+    """One beam search: "right" and "flops", (problems, 1)."""
+    return _table([beam.beam_search(_writer(policy, seed), problems, judge, settings)])
+
+
+def _writer(policy, seed: int) -> Writer:
+    return Writer(policy, STEP, LENGTH, 1.0, seed=seed)
+
+
+def _table(columns: Sequence[Sequence[Found]]) -> dict[str, np.ndarray]:
+    world = lesson("stories")[0]
+
+    def right(found: Found) -> float:
+        return float(found.rollout is not None and is_right(world, found.rollout))
+
+    return {
+        "right": np.array([[right(f) for f in column] for column in columns]).T,
+        "flops": np.array([[f.ledger.flops for f in column] for column in columns]).T,
+    }
+
+
+def parts(policy, judge, problems: Sequence[Problem], price: float) -> dict[str, Callable]:
+    """Every part of the record: name of its file to what computes {name: array}."""
+    out: dict[str, Callable] = {}
+    for seed in SEEDS:
+        out[f"sampled-{seed}"] = lambda s=seed: sampled(policy, judge, problems, s)
+        for choose in CHOICES:
+            out[f"mcts, {choose}-{seed}"] = lambda s=seed, c=choose: tree_search(
+                policy, judge, problems, s, price, c
+            )
+        for name, settings in BEAMS.items():
+            out[f"{name}-{seed}"] = lambda s=seed, b=settings: beams(policy, judge, problems, s, b)
+    return out
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Search what is missing and write data/results/story_search.json and .safetensors."""
+    from safetensors.numpy import load_file, save_file
+
+    parser = argparse.ArgumentParser(prog="o1lab story_search", description=main.__doc__)
+    parser.add_argument("--problems", type=int, default=300, help="held-out stories")
+    parser.add_argument("--work", type=Path, default=Path("build/story_search"))
+    parser.add_argument("--out", type=Path, default=data_dir() / "results")
+    args = parser.parse_args(argv)
+    folder = args.work / str(args.problems)
+    folder.mkdir(parents=True, exist_ok=True)
+    policy, judge = load(POLICY), load_reward_model(VALUE)
+    problems = exam("stories", args.problems, seed=7)
+    first = think_all(policy, problems, 1, max_new_tokens=LENGTH, seed=199)
+    price = float(np.mean([group[0].flops for group in first]))
+    arrays = {}
+    for name, make in parts(policy, judge, problems, price).items():
+        path = folder / f"{name}.safetensors"
+        if not path.exists():
+            save_file(make(), path.with_suffix(".tmp"))
+            path.with_suffix(".tmp").replace(path)
+            print(name, flush=True)
+        arrays |= {f"{name}/{key}": rows for key, rows in load_file(path).items()}
+    record = {"command": f"{COMMAND} --problems {args.problems}", "date": date.today().isoformat()}
+    record |= {"device": str(describe()), "policy": POLICY, "value": VALUE, "seeds": SEEDS}
+    record |= {"problems": len(problems), "rollout flops": price, "budgets": BUDGETS}
+    record |= {"sizes": sizes_of(N), "beams": list(BEAMS), "choices": CHOICES}
+    fresh = args.out / "story_search.tmp"
+    save_file({key: np.ascontiguousarray(rows) for key, rows in arrays.items()}, fresh)
+    fresh.chmod(0o644)  # safetensors writes files for their owner only
+    fresh.replace(args.out / "story_search.safetensors")
+    save(args.out / "story_search.json", record)
