@@ -13,6 +13,18 @@ from o1lab.rl.objectives import kl_estimate
 from o1lab.rl.rewards import Reward
 from o1lab.tasks.base import Problem, Task
 
+PANELS = {  # for a board of a run (`o1lab.show.board`): {title: {line: key in a record}}
+    "reward": {"paid": "proxy", "right": "true"},
+    "held-out pass@1": {"pass@1": "pass@1"},
+    "KL, nats a rollout": {"kl": "kl"},
+    "entropy, nats a token": {"entropy": "entropy"},
+    "clipped, share of tokens": {"clipped": "clip_fraction"},
+    "explained variance": {"explained": "explained_variance"},
+    "tokens of a rollout": {"length": "length"},
+    "rollouts that came to an end": {"finished": "finished"},
+    "groups all paid alike": {"alike": "zero_variance"},
+}
+
 
 @dataclass
 class Tally:
