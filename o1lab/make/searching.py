@@ -9,7 +9,7 @@ verified solution was there. Leaves out how the value is made (`foresight`), wor
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
@@ -46,7 +46,11 @@ COMMAND = "python -m o1lab searching"
 
 @dataclass(frozen=True)
 class Cell:
-    """One way: "sampling", "mcts", "beam" or "dvts". value: "prm", "exact" (free), "" for none."""
+    """One way: "sampling", "mcts", "beam" or "dvts", and its value.
+
+    value: "prm", "exact" (free of charge), "rollout" (whether one completion of the prefix by the
+    policy succeeds, which is paid for as written), "" for none.
+    """
 
     puzzles: str
     way: str
@@ -68,7 +72,7 @@ def cells() -> list[Cell]:
         for puzzles in SETS[:-1]:
             out += [Cell(puzzles, "sampling", "", seed, t) for t in (0.7, 1.0)]
             out += [Cell(puzzles, way, "prm", seed) for way in ("mcts", "beam")]
-            out.append(Cell(puzzles, "mcts", "exact", seed))
+            out += [Cell(puzzles, "mcts", value, seed) for value in ("exact", "rollout")]
         out.append(Cell("6", "dvts", "prm", seed))
         for policy in POLICIES:
             out += [Cell("24", "sampling", "", seed, t, policy) for t in (0.7, 1.0)]
@@ -103,6 +107,7 @@ def searched(
     about = {"budget": Budget(flops=budget), "check": lambda r: is_right(world, r)}
     about["outcome"] = lambda r: float(is_right(world, r))
     if cell.way == "mcts":
+        tree = replace(tree, mix=1.0, prune=None) if cell.value == "rollout" else tree
         return mcts.mcts(writer, problems, scorer, tree, **about)
     return beam.beam_search(writer, problems, scorer, BEAMS[cell.way], **about)
 
