@@ -1,0 +1,170 @@
+"""What lesson 05 reads out of the searches that pay for their value: costs, crossings, claims.
+
+Leaves out how the records are made (`searching`, `story_search`) and free values (`lesson05`).
+"""
+
+from functools import lru_cache
+
+import numpy as np
+
+from o1lab.make.lesson01 import recorded
+from o1lab.make.lesson05 import saved
+from o1lab.make.searching import Cell
+from o1lab.measure.claims import Claim, judged
+from o1lab.measure.statistics import resample
+from o1lab.paths import data_dir
+
+HARDEST = "6"  # the set of puzzles that the claims on Countdown are about
+
+
+@lru_cache(maxsize=2)
+def _file(path: str, changed: float) -> dict:
+    from safetensors.numpy import load_file
+
+    return load_file(path)
+
+
+def _arrays(name: str) -> dict:
+    path = data_dir() / "results" / f"{name}.safetensors"
+    return _file(str(path), path.stat().st_mtime)
+
+
+def found(puzzles: str, way: str, value: str = "", policy: str = "cot", temperature: float = 0.7):
+    """(cost, rounds) of the first verified solution, each (seeds, puzzles); inf without one.
+
+    Cost is in rollouts of average cost of `cot` on these puzzles. KeyError for a cell that was
+    not recorded.
+    """
+    record, arrays = recorded("searching"), _arrays("searching")
+    seeds = record["seeds"] if temperature else record["seeds"][:1]
+    names = [Cell(puzzles, way, value, seed, temperature, policy).name for seed in seeds]
+    both = np.stack([arrays[name] for name in names])  # (seeds, puzzles, 2)
+    return both[..., 0] / record["rollout flops"][puzzles], both[..., 1]
+
+
+def paid(rows: np.ndarray) -> np.ndarray:
+    """What each puzzle cost, an unsolved one the whole budget of a search."""
+    return np.minimum(rows, recorded("searching")["most"])
+
+
+def rival(puzzles: str, policy: str = "cot") -> np.ndarray:
+    """The costs of sampling until a success at the better of its temperatures: (seeds, puzzles)."""
+    both = [found(puzzles, "sampling", policy=policy, temperature=t)[0] for t in (0.7, 1.0)]
+    return min(both, key=lambda rows: paid(rows).mean())
+
+
+def solved(rows: np.ndarray, sizes) -> np.ndarray:
+    """Whether a puzzle was solved for at most so much: (seeds, puzzles, sizes), 0 or 1."""
+    return (rows[..., None] <= np.asarray(sizes)).astype(float)
+
+
+def reached(costs, level: float) -> float:
+    """The least cost for which the share `level` of the puzzles was solved; inf if it never was."""
+    need = int(np.ceil(level * len(costs) - 1e-9))
+    return float(np.sort(costs)[need - 1]) if need else 0.0
+
+
+def share_of(tree, sampling, most: float) -> float:
+    """The cost at which a tree solves as many puzzles as `most` samples do, as a share of theirs.
+
+    1 where it never does.
+    """
+    level = float(np.mean(np.asarray(sampling) <= most))
+    return min(1.0, reached(tree, level) / most)
+
+
+def by_way(way: str, what: str = "right") -> np.ndarray:
+    """Stories: of a way of choosing among N "right" or "flops", (seeds, problems, sizes).
+
+    way: "majority", "oracle", "best of N", "weighted vote", or a search, whose sizes are its
+    budgets (one for a beam). FLOPs are in rollouts of average cost.
+    """
+    record, arrays = recorded("story_search"), _arrays("story_search")
+    sampled = f"sampled-0/{way}/right" in arrays
+    names = [f"sampled-{s}/{way}" if sampled else f"{way}-{s}" for s in record["seeds"]]
+    rows = np.stack([arrays[f"{name}/{what}"] for name in names])
+    return rows / record["rollout flops"] if what == "flops" else rows
+
+
+def at_cost(cost: np.ndarray, costs: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Values at a cost, by straight lines over the logarithm of costs that rise: (problems,).
+
+    cost: a number. costs: (sizes,). values: (problems, sizes). Beyond the ends, the ends' values.
+    """
+    where = np.interp(np.log(cost), np.log(costs), np.arange(len(costs)))
+    low = int(min(where, len(costs) - 2))
+    share = where - low
+    return values[:, low] * (1 - share) + values[:, low + 1] * share
+
+
+def beside_majority(way: str, place: int = -1) -> tuple[np.ndarray, np.ndarray]:
+    """A search of Stories, and majority voting for as much compute: (seeds, problems) each."""
+    right, flops = by_way(way)[..., place], by_way(way, "flops")[..., place]
+    votes, costs = by_way("majority"), by_way("majority", "flops")
+    rows = [
+        at_cost(mine.mean(), row.mean(0), vote)
+        for mine, row, vote in zip(flops, costs, votes, strict=True)
+    ]
+    return right, np.stack(rows)
+
+
+def effects() -> dict[str, tuple[tuple[float, float, float], list[float], int]]:
+    """For each claim: (estimate, low, high), every seed's own value, problems compared."""
+    most = recorded("searching")["sampled"][HARDEST]
+    base, every = paid(rival(HARDEST)), rival(HARDEST)
+    learned = found(HARDEST, "mcts", "prm")[0]
+    out = {
+        "05-learned-value-pays": _over([paid(learned), base], _saved),
+        "05-completion-as-value-pays": _over([paid(found(HARDEST, "mcts", "rollout")[0]), base],
+                                             _saved),
+        "05-quarter-of-the-samples": _each([learned, every], lambda p: share_of(p[:, 0], p[:, 1],
+                                                                               most)),
+    }  # fmt: skip
+    tree = found("24", "mcts", "prm", "ppo")[0]
+    out["05-game-of-24-solved"] = _over([solved(tree, [recorded("searching")["most"]])[..., 0]],
+                                        lambda one: float(one.mean()))  # fmt: skip
+    out["05-game-of-24-cheaper"] = _over([paid(tree), paid(rival("24", "ppo"))], _saved)
+    right, votes = beside_majority("mcts, vote")
+    out["05-stories-tree-beats-majority"] = _over(
+        [right, votes], lambda pair: float((pair[:, 0] - pair[:, 1]).mean())
+    )
+    return out
+
+
+def _saved(pair: np.ndarray) -> float:
+    return saved(pair[:, 0], pair[:, 1])
+
+
+def _over(columns: list[np.ndarray], statistic):
+    """A statistic of (problems, columns), averaged over seeds, over problems and seeds."""
+    stack = np.stack(columns, axis=-1)  # (seeds, problems, columns)
+    each = [float(statistic(one)) for one in stack]
+    return resample(list(stack), statistic), each, stack.shape[1]
+
+
+def _each(columns: list[np.ndarray], statistic, draws: int = 2000):
+    """The mean over seeds of a statistic that must not see an average, such as a quantile."""
+    stack = np.stack(columns, axis=-1)
+    each = [float(statistic(one)) for one in stack]
+    rng, (seeds, problems) = np.random.default_rng(0), stack.shape[:2]
+    means = []
+    for _ in range(draws):
+        rows = rng.integers(0, problems, problems)
+        means.append(np.mean([statistic(stack[s][rows]) for s in rng.integers(0, seeds, seeds)]))
+    low, high = np.percentile(means, [2.5, 97.5])
+    return (float(np.mean(each)), float(low), float(high)), each, problems
+
+
+def claims() -> list[Claim]:
+    """The claims on searches that pay, judged by thresholds committed before the records."""
+    record = recorded("searching")
+    known = {key: record[key] for key in ("device", "command", "date")}
+    trees = [(HARDEST, "prm", "cot"), (HARDEST, "rollout", "cot"), ("24", "prm", "ppo")]
+    flops = sum(
+        paid(found(puzzles, "mcts", value, policy)[0]).sum() * record["rollout flops"][puzzles]
+        for puzzles, value, policy in trees
+    )
+    return [
+        judged(name, value, seeds=each, problems=count, flops=float(flops), **known)
+        for name, (value, each, count) in effects().items()
+    ]

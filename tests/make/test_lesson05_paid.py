@@ -1,0 +1,77 @@
+"""What lesson 05 reads out of searches that pay: levels, shares, equal compute."""
+
+import json
+
+import numpy as np
+import pytest
+
+from o1lab.make import lesson01, lesson05, lesson05_paid, searching
+
+
+def test_the_cost_of_a_level():
+    costs = np.array([4.0, 1.0, np.inf, 2.0])
+    assert lesson05_paid.reached(costs, 0.5) == 2.0
+    assert lesson05_paid.reached(costs, 0.75) == 4.0
+    assert lesson05_paid.reached(costs, 1.0) == np.inf and lesson05_paid.reached(costs, 0) == 0
+
+
+def test_a_share_of_what_samples_cost():
+    sampling = np.array([10.0, 60, 200, np.inf])
+    assert lesson05_paid.share_of(np.array([8.0, 16, np.inf, np.inf]), sampling, 64) == 0.25
+    assert lesson05_paid.share_of(np.full(4, np.inf), sampling, 64) == 1.0
+
+
+def test_a_value_between_two_costs():
+    values = np.array([[0.0, 1.0, 1.0], [0.0, 0.0, 0.5]])
+    assert lesson05_paid.at_cost(2.0, np.array([1.0, 4.0, 16.0]), values).tolist() == [0.5, 0.0]
+    assert lesson05_paid.at_cost(99.0, np.array([1.0, 4.0, 16.0]), values).tolist() == [1.0, 0.5]
+
+
+@pytest.fixture
+def records(tmp_path, monkeypatch):
+    """Searches of 40 puzzles, the trees at half of the samples' cost; stories by two ways."""
+    from safetensors.numpy import save_file
+
+    rng, arrays = np.random.default_rng(0), {}
+    hard = rng.uniform(0.5, 1.5, 40)
+    for cell in searching.cells():
+        mean = {"sampling": 20, "mcts": 10}.get(cell.way, 15) + 4 * (cell.temperature == 1.0)
+        cost = 1e8 * mean * hard * rng.uniform(0.9, 1.1, 40)
+        arrays[cell.name] = np.stack([cost, np.full(40, 5.0)], 1)
+    folder = tmp_path / "results"
+    folder.mkdir()
+    save_file(arrays, folder / "searching.safetensors")
+    known = {"command": "c", "date": "d", "device": "x", "seeds": [0, 1, 2]}
+    record = known | {"rollout flops": dict.fromkeys(searching.SETS, 1e8), "most": 32}
+    record["sampled"] = dict.fromkeys(searching.SETS, 64)
+    (folder / "searching.json").write_text(json.dumps(record))
+    stories = {}
+    for seed in range(3):
+        flops = np.full((30, 3), 1e8) * [1, 2, 4]
+        right = (rng.random((30, 3)) < [0.4, 0.5, 0.6]).astype(float)
+        stories |= {f"sampled-{seed}/majority/right": right,
+                    f"sampled-{seed}/majority/flops": flops,
+                    f"mcts, vote-{seed}/right": np.ones((30, 1)),
+                    f"mcts, vote-{seed}/flops": flops[:, 1:2]}  # fmt: skip
+    save_file(stories, folder / "story_search.safetensors")
+    (folder / "story_search.json").write_text(json.dumps(known | {"rollout flops": 1e8}))
+    for module in (lesson01, lesson05, lesson05_paid):
+        monkeypatch.setattr(module, "data_dir", lambda: tmp_path)
+
+
+def test_effects_have_the_signs_that_were_put_in(records):
+    found = lesson05_paid.effects()
+    assert found["05-learned-value-pays"][0][0] == pytest.approx(0.5, abs=0.05)
+    assert found["05-learned-value-pays"][2] == 40
+    (share, low, high), each, _ = found["05-quarter-of-the-samples"]
+    assert low <= share <= high < 0.3 and len(each) == 3
+    assert found["05-game-of-24-solved"][0][0] == 1.0
+    assert found["05-stories-tree-beats-majority"][0][1] > 0.2
+
+
+def test_sampling_has_the_better_of_two_temperatures(records):
+    assert lesson05_paid.rival("6").mean() == pytest.approx(
+        lesson05_paid.found("6", "sampling")[0].mean()
+    )
+    with pytest.raises(KeyError):
+        lesson05_paid.found("6", "mcts", "nothing")
