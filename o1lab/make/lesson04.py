@@ -107,6 +107,11 @@ def entropy_law(run: dict, first: float = FIRST) -> dict:
     return {"a": -float(slope), "b": float(level), **errors}
 
 
+def minutes(run: dict) -> float:
+    """How long a run trained, looks at held-out problems not counted where it kept a clock."""
+    return run["curve"][-1].get("seconds", run["seconds"]) / 60
+
+
 def spent(run: dict) -> float:
     """FLOPs of a run, looking at held-out problems not counted."""
     return sum(run["flops"].values())

@@ -268,6 +268,24 @@ def main(argv: list[str] | None = None) -> None:
     record |= {"temperatures": TEMPERATURES, "times": TIMES, **extra}
     record |= {"runs": [json.loads(path.read_text()) for path in paths.values()]}
     save(args.out / "reinforce.json", record)
+    ship(work, args.out.parent / "checkpoints", record)
+
+
+def ship(work: Path, out: Path, record: dict) -> None:
+    """The long run's first seed of each world as `<world>-ppo`; its exam is the saved file's."""
+    from o1lab.make.lesson04 import minutes
+    from o1lab.model.checkpoints import load
+    from o1lab.model.checkpoints import save as save_model
+
+    for world in BOTH:
+        folder = work / _name(world, LONGEST, 0)
+        policy, done = load(folder / "model"), json.loads((folder / "done.json").read_text())
+        known = {key: record[key] for key in ("command", "date", "device")}
+        known |= {"start": f"{world}-cot", "arm": LONGEST.name, "note": LONGEST.note, "seed": 0}
+        known |= {"flops": sum(done["flops"].values()), "minutes": round(minutes(done), 1)}
+        exams = {t: sum(row) / len(row) / TIMES for t, row in examined(policy, world).items()}
+        policy.recipe = known | {"measured": {"pass@1 by temperature": exams}}
+        save_model(policy, out / f"{world}-ppo")
 
 
 def _name(world: str, arm: Arm, seed: int) -> str:
