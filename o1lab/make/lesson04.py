@@ -77,34 +77,49 @@ def lines(arms: list[str], what: str = "pass@1", world: str = WORLD) -> tuple[li
     }
 
 
-def covered(which: str, sizes: list[int], world: str = WORLD) -> np.ndarray:
-    """pass@k of every problem, (problems, sizes): "before", "before, cooled" or "after"."""
+def covered(which: str, sizes: list[int], what: str = "sound", world: str = WORLD) -> np.ndarray:
+    """pass@k of every problem, (problems, sizes): "before", "before, cooled" or "after".
+
+    what: "sound" counts rollouts whose every step is right, "right" also lucky ones.
+    """
     store = recorded("reinforce")["coverage"][world][which]
-    right = np.array(store["right"])
+    right = np.array(store[what])
     return np.stack([pass_at_k(np.full(len(right), store["n"]), right, k) for k in sizes], 1)
 
 
-def lost_and_found(world: str = WORLD, a: str = "before", b: str = "after") -> dict[str, int]:
-    """How many problems of the coverage sample some rollout solves in both, one or neither."""
+def lost_and_found(
+    a: str = "before", b: str = "after", least: int = 3, world: str = WORLD
+) -> dict[str, int]:
+    """How many problems are solved soundly in both, one or neither of two coverage samples.
+
+    Solved is `least` times or more: once in hundreds of tries may be once more or never in the
+    next hundreds of the same policy.
+    """
     store = recorded("reinforce")["coverage"][world]
-    old, new = (np.array(store[which]["right"]) > 0 for which in (a, b))
+    old, new = (np.array(store[which]["sound"]) >= least for which in (a, b))
     pairs = {"both": old & new, "lost": old & ~new, "gained": ~old & new, "neither": ~old & ~new}
     return {name: int(which.sum()) for name, which in pairs.items()}
 
 
-def entropy_law(run: dict, first: float = FIRST) -> dict:
-    """R = b - a exp(H) fitted on the first share of a run, and its error on the rest.
+def entropy_laws(run: dict, first: float = FIRST) -> dict[str, float]:
+    """The root mean square errors of four ways to tell the accuracy of a run's later iterations.
 
-    Beside it the error of saying that nothing changes any more. Cui et al. 2025, equation 1; R is
-    the true reward of an iteration's own rollouts, H the entropy of their thoughts.
+    "b - a exp(H)" (Cui et al. 2025, equation 1) and "b - a H" are told the entropy H of the
+    iteration before; "log step" is a straight line over the logarithm of the iteration, "no change"
+    the mean of the last five that were seen. All are fitted on the first share of the run. H and
+    accuracy are of different rollouts: a batch of hard problems moves both.
     """
-    rows = [(r["entropy"], r["true"]) for r in run["curve"] if "entropy" in r]
-    x, y = np.exp([h for h, _ in rows]), np.array([right for _, right in rows])
-    cut = round(len(rows) * first)
-    slope, level = np.polyfit(x[:cut], y[:cut], 1)
-    wrong = {"law": level + slope * x[cut:] - y[cut:], "no change": y[:cut][-5:].mean() - y[cut:]}
-    errors = {name: float(np.sqrt((gap**2).mean())) for name, gap in wrong.items()}
-    return {"a": -float(slope), "b": float(level), **errors}
+    rows = [r for r in run["curve"] if "entropy" in r]
+    entropy, right = (np.array([r[key] for r in rows]) for key in ("entropy", "true"))
+    y, steps = right[1:], np.log(np.arange(2, len(rows) + 1))
+    told = {"b - a exp(H)": np.exp(entropy[:-1]), "b - a H": entropy[:-1], "log step": steps}
+    cut = round(len(y) * first)
+    wrong = {}
+    for name, x in told.items():
+        slope, level = np.polyfit(x[:cut], y[:cut], 1)
+        wrong[name] = level + slope * x[cut:] - y[cut:]
+    wrong["no change"] = y[:cut][-5:].mean() - y[cut:]
+    return {name: float(np.sqrt((gap**2).mean())) for name, gap in wrong.items()}
 
 
 def minutes(run: dict) -> float:
@@ -129,7 +144,7 @@ def effects() -> dict[str, tuple[tuple[float, float, float], list[float], int]]:
         "04-countdown-learns": tuple(at_best(arm, "countdown")[1] for arm in (LONG, "start")),
     }
     found = {name: (*gained(a, b), a.shape[1]) for name, (a, b) in pairs.items()}
-    most = 256
+    most = 128
     gap = covered("after", [most])[:, 0] - covered("before", [most])[:, 0]
     found["04-coverage-shrinks"] = (resample(gap, np.mean), [float(gap.mean())], len(gap))
     return found

@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 
 from o1lab.make.arms import save
+from o1lab.make.sharpness import LENGTH, sharpened
 from o1lab.measure.hardware import describe
 from o1lab.paths import data_dir
 from o1lab.rl.settings import RLConfig
@@ -19,10 +20,8 @@ from o1lab.tasks.lessons import exam, lesson
 
 SEEDS = (0, 1, 2)
 PROMPTS = 64  # problems an iteration
-LENGTH = {"stories": 140, "countdown": 64}  # most new tokens
 WATCHED, TWICE = 150, 2  # held-out problems looked at during a run, and rollouts of each
 TESTED, TIMES = 400, 4  # held-out problems of the end, and rollouts of each at a temperature
-ASKED, TRIES = 300, 512  # problems of the coverage curves, and rollouts of each
 TEMPERATURES = (0.0, 0.3, 0.5, 0.7, 1.0)
 LOOKS = 12  # at held-out problems during a run
 # Iterations for the FLOPs of one of PPO, and what the others do for them (measured: `spent`):
@@ -187,50 +186,6 @@ def _more_tuning(policy, world, arm, seed, iterations, folder, evaluate) -> tupl
     first = {"step": 0, "flops": 0.0, **evaluate(policy.model)}
     done = train(policy.model, examples, config, folder, evaluate=evaluate)
     return [first, *done.records], {"all": done.flops}
-
-
-def coverage(policy, world: str, temperature: float = 1.0, problems: int = ASKED, n: int = TRIES):
-    """Of n rollouts of each held-out problem, how many are right: {"right", "temperature", ...}."""
-    from o1lab.model.checkpoints import think_all
-    from o1lab.rewards.base import is_right
-
-    task, asked = lesson(world)[0], exam(world, problems, seed=6)
-    groups = think_all(policy, asked, n, temperature=temperature, seed=7,
-                       max_new_tokens=LENGTH[world], progress=True)  # fmt: skip
-    right = [sum(is_right(task, r) for r in group) for group in groups]
-    return {"right": right, "n": n, "temperature": temperature, "surprise": surprise(groups)}
-
-
-def surprise(groups) -> float:
-    """Mean -log-probability of a written token, in nats: the entropy of what is sampled."""
-    tokens = [p for group in groups for rollout in group for p in rollout.logprobs]
-    return -sum(tokens) / len(tokens)
-
-
-def as_sure(policy, world: str, target: float, problems: int = 100) -> float:
-    """The temperature, to a hundredth, at which the policy's `surprise` is `target` nats."""
-    from o1lab.model.checkpoints import think_all
-
-    asked, low, high = exam(world, problems, seed=6), 0.05, 1.0
-    while high - low > 0.01:
-        middle = (low + high) / 2
-        groups = think_all(policy, asked, 4, temperature=middle, seed=8,
-                           max_new_tokens=LENGTH[world])  # fmt: skip
-        low, high = (middle, high) if surprise(groups) < target else (low, middle)
-    return round((low + high) / 2, 2)
-
-
-def sharpened(world: str, learned: Path) -> dict:
-    """Coverage of the policy after and before, and of the one before when it is as sure."""
-    from o1lab.model.checkpoints import load
-
-    before, after = load(f"{world}-cot"), coverage(load(learned), world)
-    cooler = as_sure(before, world, after["surprise"])
-    return {
-        "after": after,
-        "before": coverage(before, world),
-        "before, cooled": coverage(before, world, cooler),
-    }
 
 
 def cells(worlds: tuple[str, ...] = BOTH) -> list[tuple[str, Arm, int]]:

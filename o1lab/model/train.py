@@ -20,6 +20,7 @@ from o1lab.model.settings import FREE, TrainConfig, learning_rate, marks_passed
 from o1lab.model.updates import (
     bf16_here,
     hidden_states,
+    in_full,
     next_token_loss,
     plain_attention,
     training_flops,
@@ -60,7 +61,7 @@ def train(
     save_snapshot: Callable = state.save_pretrained_snapshot,
     prefetch: bool = True,
 ) -> TrainRecord:
-    """Train `model` in place for `config.steps` updates and return the record.
+    """Train `model` in place, in float32, for `config.steps` updates and return the record.
 
     examples(step): the step's examples, a pure function (no other data state exists, and it is
         called from a second thread while the step before computes, unless prefetch=False).
@@ -74,7 +75,7 @@ def train(
     another run, TrainingDiverged if loss or gradient is not finite.
     """
     folder = Path(folder) if folder else None
-    optimizer = make_optimizer(model, config)
+    optimizer = make_optimizer(in_full(model), config)
     identity, run, records = {}, _Run(), []
     if folder:
         state.prepare(folder, model, len(config.keep_at))

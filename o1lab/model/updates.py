@@ -49,6 +49,16 @@ def plain_attention(model):
             model.set_attn_implementation(before)
 
 
+def in_full(model):
+    """The model with its half-precision parameters made float32 in place, for training.
+
+    A bfloat16 weight keeps 8 bits: most of a small step is below half of its last one and is lost.
+    Half-precision *computing* is another matter (`bf16` of the settings).
+    """
+    half = (torch.bfloat16, torch.float16)
+    return model.float() if any(p.dtype in half for p in model.parameters()) else model
+
+
 def bf16_here(setting: bool | str, device: str = "cpu") -> bool:
     """Whether to compute in bfloat16; "auto" asks the processor or the card, emulation left out."""
     if setting != "auto":

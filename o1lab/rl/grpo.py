@@ -36,9 +36,10 @@ def grpo(
 ) -> RLRecord:
     """Train the policy in place without a critic; the arguments are those of `loop.learn`.
 
-    With one update an iteration and beta 0 the *value* of the loss is 0: a group's advantages sum
-    to 0 and every ratio is 1. Its gradient is not, and that is what is trained on; watch
-    "zero_variance", the share of groups in which there is nothing to learn. ValueError for GAE.
+    With one update an iteration, beta 0 and each rollout averaged over its own tokens (average
+    "sequence") the *value* of the loss is 0: a group's advantages sum to 0 and every ratio is 1.
+    Its gradient is not, and that is what is trained on; watch "zero_variance", the share of groups
+    in which there is nothing to learn. ValueError for GAE.
     """
     if config.advantage == "gae":
         raise ValueError("GRPO compares rollouts and has no critic: call `ppo` for GAE")

@@ -16,7 +16,7 @@ from o1lab.measure.compute import Ledger, ledger_of
 from o1lab.model import training_state as state
 from o1lab.model.checkpoints import Policy
 from o1lab.model.generate import generate
-from o1lab.model.updates import bf16_here, plain_attention
+from o1lab.model.updates import bf16_here, in_full, plain_attention
 from o1lab.rl.experience import Experience, estimate, look
 from o1lab.rl.metrics import describe
 from o1lab.rl.objectives import next_beta
@@ -55,7 +55,7 @@ def learn(
     reference=None,
     critic=None,
 ) -> RLRecord:
-    """Train `policy.model` in place by reinforcement and return the record.
+    """Train `policy.model` in place, in float32, by reinforcement and return the record.
 
     problems(iteration): the problems to sample, a pure function (see `experience.drawn`).
     folder: holds state.safetensors and metrics.jsonl. A run that was killed goes on from there
@@ -67,7 +67,7 @@ def learn(
     Raises OSError before any work if the folder can't hold a checkpoint, ValueError if it holds
     another run, RLDiverged if numbers are not finite or the policy has run away.
     """
-    model = ActorCritic(policy.model, config.critic, critic)
+    model = in_full(ActorCritic(policy.model, config.critic, critic))
     reference = copy.deepcopy(policy.model) if reference is None else reference
     optimizer = model.optimizer(config)
     folder = Path(folder) if folder else None

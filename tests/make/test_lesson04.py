@@ -25,7 +25,10 @@ def record(monkeypatch):
     runs = [a_run("ppo", seed, [4, 0, 4, 0], [0, 4, 0, 4 - seed], curve=curve) for seed in (1, 0)]
     start = {"stories": exam([2, 2, 2, 2], [1, 1, 1, 1])}
     coverage = {"before": [0, 1, 8, 0], "after": [0, 0, 8, 2], "before, cooled": [0, 0, 8, 0]}
-    store = {name: {"right": rows, "n": 8, "temperature": 1.0} for name, rows in coverage.items()}
+    store = {
+        name: {"sound": rows, "right": [8] * 4, "n": 8, "temperature": 1.0}
+        for name, rows in coverage.items()
+    }
     made = {"temperatures": [0.0, 1.0], "times": TIMES, "start": start, "runs": runs}
     made |= {"coverage": {"stories": store}}
     monkeypatch.setattr(lesson04, "recorded", lambda name: made)
@@ -57,13 +60,22 @@ def test_lines_are_means_with_the_lowest_and_highest_seed(record):
 
 
 def test_what_is_lost_and_what_is_found(record):
-    assert lesson04.lost_and_found() == {"both": 1, "lost": 1, "gained": 1, "neither": 1}
+    assert lesson04.lost_and_found(least=1) == {"both": 1, "lost": 1, "gained": 1, "neither": 1}
+    assert lesson04.lost_and_found(least=3) == {"both": 1, "lost": 0, "gained": 0, "neither": 3}
     assert lesson04.covered("after", [1, 8])[3].tolist() == pytest.approx([0.25, 1.0])
+    assert lesson04.covered("after", [8], "right")[:, 0].tolist() == [1, 1, 1, 1]
 
 
 def test_the_entropy_law_is_found_where_it_holds():
-    entropy = np.linspace(1.0, 0.2, 30)
-    curve = [{"entropy": h, "true": 0.9 - 0.2 * np.exp(h)} for h in entropy]
-    law = lesson04.entropy_law({"curve": curve})
-    assert (law["a"], law["b"]) == pytest.approx((0.2, 0.9))
-    assert law["law"] < 1e-9 < law["no change"]
+    entropy = np.linspace(1.0, 0.2, 31)
+    told = [0.0, *(0.9 - 0.2 * np.exp(entropy[:-1]))]  # the accuracy of the iteration after
+    curve = [{"entropy": h, "true": right} for h, right in zip(entropy, told, strict=True)]
+    errors = lesson04.entropy_laws({"curve": curve})
+    assert errors["b - a exp(H)"] < 1e-9 < min(errors["b - a H"], errors["no change"])
+    flat = [{"entropy": h, "true": 0.2 + 0.1 * np.log(i)} for i, h in enumerate(entropy, 1)]
+    assert lesson04.entropy_laws({"curve": flat})["log step"] < 1e-9
+
+
+def test_minutes_are_those_of_the_runs_own_clock():
+    assert lesson04.minutes({"seconds": 600.0, "curve": [{"seconds": 120.0}]}) == 2.0
+    assert lesson04.minutes({"seconds": 600.0, "curve": [{"pass@1": 0.1}]}) == 10.0

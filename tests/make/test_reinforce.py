@@ -2,7 +2,7 @@
 
 import pytest
 
-from o1lab.make import reinforce
+from o1lab.make import reinforce, sharpness
 from o1lab.make.reinforce import ARMS, BOTH, cells, settings
 
 
@@ -69,11 +69,19 @@ def test_a_cooler_policy_is_surer():
     policy = load("stories-cot")
     problems = exam("stories", 10, seed=6)
     at = {
-        heat: reinforce.surprise(
+        heat: sharpness.surprise(
             think_all(policy, problems, 4, temperature=heat, seed=8, max_new_tokens=140)
         )
         for heat in (0.4, 1.0)
     }
     assert at[0.4] < at[1.0]
     target = (at[0.4] + at[1.0]) / 2
-    assert 0.4 < reinforce.as_sure(policy, "stories", target, 10) < 1.0
+    assert 0.4 < sharpness.as_sure(policy, "stories", target, 10) < 1.0
+
+
+def test_what_is_right_by_luck_is_not_sound():
+    from o1lab.model.checkpoints import load
+
+    found = sharpness.coverage(load("stories-cot"), "stories", problems=6, n=12)
+    pairs = list(zip(found["sound"], found["right"], strict=True))
+    assert all(sound <= right <= 12 for sound, right in pairs) and found["surprise"] > 0

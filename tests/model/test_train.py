@@ -320,3 +320,13 @@ def test_an_exception_at_any_step_changes_nothing(tmp_path_factory, stop, save_e
     assert same(weights(model), weights(whole))
     strip = [{k: v for k, v in r.items() if k != "seconds"} for r in record.records]
     assert strip == [{k: v for k, v in r.items() if k != "seconds"} for r in other.records]
+
+
+def test_half_precision_weights_are_trained_in_float32():
+    from o1lab.model.updates import in_full
+
+    model = torch.nn.Linear(2, 2).to(torch.bfloat16)
+    same = model.weight
+    assert in_full(model).weight.dtype == torch.float32 and model.weight is same
+    double = torch.nn.Linear(2, 2).to(torch.float64)
+    assert in_full(double).weight.dtype == torch.float64
