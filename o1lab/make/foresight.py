@@ -1,12 +1,15 @@
 """Lesson 05's learned value: from a beginning of a Countdown thought, can it still succeed?
 
-Learned from random beginnings that the solver has labelled, token by token; no policy is asked,
-and no state of a test puzzle is shown. Leaves out what searches make of it (`paid_search`).
+Trained by `python -m o1lab foresight` on random beginnings that the solver has labelled, token by
+token; no policy is asked, and no state of a test puzzle is shown. Leaves out what searches make of
+it (`searching`).
 """
 
+import argparse
 import random
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import date
 from pathlib import Path
 
 from o1lab.model.batches import Example
@@ -24,6 +27,7 @@ NUMBERS = (3, 4, 4, 5, 5, 6)  # of a puzzle, drawn evenly
 EACH = 8  # beginnings of a puzzle: a large one takes long to solve
 LIVING = 0.6  # chance that a move keeps the target in reach, where there are both kinds
 LAYERS, TOKENS = 2, 4096  # on top of the policy's; an update
+TESTED = 150  # held-out puzzles of a size, 4 rollouts of the policy each
 CONFIG = TrainConfig(4000, learning_rate=3e-3, decay=0.5, optimizer="muon", seed=3)
 
 
@@ -102,3 +106,45 @@ def build(folder: Path | None = None, config: TrainConfig = CONFIG, size: int = 
     facts = {"kind": "prm", "start": POLICY, "config": asdict(config)}
     facts["training"] = {"tokens": done.tokens, "flops": done.flops, "seconds": done.seconds}
     return RewardModel(model, policy.tokenizer, "prm", "countdown-prm", facts)
+
+
+def measured(value: RewardModel, problems: int = TESTED) -> dict:
+    """{numbers of a puzzle: {numbers left: {"auroc", "within auroc", "alive"}}}, held out.
+
+    On what the policy itself writes at the temperature of a search, up to its first slip.
+    """
+    from o1lab.make.labelling import by_numbers_left, legal_part
+    from o1lab.model.checkpoints import load, think_all
+    from o1lab.tasks.lessons import exam
+
+    world, policy, out = task("countdown"), load(POLICY), {}
+    for numbers in (4, 5, 6):
+        asked = exam("countdown", problems, numbers, seed=5)
+        groups = think_all(policy, asked, 4, temperature=0.7, max_new_tokens=130, seed=71)
+        kept = [legal_part(world, r) for group in groups for r in group]
+        kept = [r for r in kept if r]
+        found = by_numbers_left(world, kept, {"prm": value(kept)})
+        out[str(numbers)] = {
+            left: {key: found[key][left]["prm"] for key in ("auroc", "within auroc")}
+            | {"alive": found["alive"][left], "prefixes": found["prefixes"][left]}
+            for left in found["auroc"]
+        }
+    return out
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Train the value and put it into data/verifiers/countdown-prm, with how well it ranks."""
+    from o1lab.measure.hardware import describe
+    from o1lab.model.checkpoints import save
+    from o1lab.paths import data_dir
+
+    parser = argparse.ArgumentParser(prog="o1lab foresight", description=main.__doc__)
+    parser.add_argument("--updates", type=int, default=CONFIG.steps)
+    parser.add_argument("--work", type=Path, default=Path("build/foresight"))
+    parser.add_argument("--out", type=Path, default=data_dir() / "verifiers")
+    args = parser.parse_args(argv)
+    value = build(args.work / str(args.updates), replace(CONFIG, steps=args.updates))
+    known = {"command": f"python -m o1lab foresight --updates {args.updates}"}
+    known |= {"date": date.today().isoformat(), "device": str(describe())}
+    value.recipe |= known | {"measured": measured(value)}
+    save(value, args.out / "countdown-prm")

@@ -106,14 +106,16 @@ def dead_ends(problems: int, held: int, n: int) -> dict:
     for count, split in ((problems, "train"), (held, "test")):
         asked = [world.problem(rng, numbers, split) for _ in range(count)]
         groups = think_all(policy, asked, n=8, max_new_tokens=120, seed=71, progress=True)
-        parts.append([_legal(world, r) for group in groups for r in group if _legal(world, r)])
+        parts.append(
+            [legal_part(world, r) for group in groups for r in group if legal_part(world, r)]
+        )
     kept, tested = parts
     steps = max(1, round(len(kept) / PRM.rows))
     recipe = replace(PRM, config=replace(PRM.config, steps=steps))
     model = train_prm(policy, kept, exact_labels(world, kept, "kept"), recipe)
     values = step_values(Completer(policy, world, n, 120, seed=73, progress=True), tested)
     shares = [[count / n for count in row] for row in values.right()]
-    found = _by_numbers_left(world, tested, {"prm": model(tested), f"monte carlo {n}": shares})
+    found = by_numbers_left(world, tested, {"prm": model(tested), f"monte carlo {n}": shares})
     cost = {"prm": model.ledger.verifier_flops, f"monte carlo {n}": values.ledger().policy_flops}
     training = model.recipe["training"]
     return {
@@ -124,7 +126,7 @@ def dead_ends(problems: int, held: int, n: int) -> dict:
     } | found
 
 
-def _legal(world, rollout: Rollout) -> Rollout | None:
+def legal_part(world, rollout: Rollout) -> Rollout | None:
     """The rollout cut before its first step that is wrong otherwise than by a dead end.
 
     Its last step too is left out: with one number left there is nothing to predict.
@@ -149,7 +151,7 @@ def _legal(world, rollout: Rollout) -> Rollout | None:
     )
 
 
-def _by_numbers_left(world, tested: list[Rollout], scorers: dict[str, list]) -> dict:
+def by_numbers_left(world, tested: list[Rollout], scorers: dict[str, list]) -> dict:
     """AUROC (pooled and within a problem) and Brier score at each count of numbers left."""
     truth = exact_labels(world, tested, "kept").rows
     names = {r.problem.prompt: i for i, r in enumerate(tested)}

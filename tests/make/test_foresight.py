@@ -66,3 +66,6 @@ def test_a_small_value_is_whole(tmp_path):
     config = TrainConfig(2, learning_rate=1e-3, optimizer="muon", seed=3)
     value = foresight.build(tmp_path, config)
     assert value.recipe["training"]["flops"] > 0 and value.recipe["start"] == "countdown-cot"
+    found = foresight.measured(value, 10)
+    assert set(found) == {"4", "5", "6"} and set(found["6"]) <= {"5", "4", "3", "2"}
+    assert all(0 <= cell["auroc"] <= 1 for row in found.values() for cell in row.values())

@@ -92,13 +92,15 @@ def test_a_countdown_trace_is_cut_before_its_first_slip_and_its_last_step():
     import random
 
     problem, steps, answer = COUNTDOWN.worked(random.Random(0), 4)
-    whole = labelling._legal(COUNTDOWN, trace(problem, write_completion(steps, answer)))
+    whole = labelling.legal_part(COUNTDOWN, trace(problem, write_completion(steps, answer)))
     assert len(whole.step_ends) == 2 and whole.ids == whole.ids[: whole.step_ends[-1]]
     assert exact_labels(COUNTDOWN, [whole], "kept").rows == [[1.0, 1.0]]
     slip = [steps[0], "1 + 1 = 3 left 3 3", steps[2]]
-    cut = labelling._legal(COUNTDOWN, trace(problem, write_completion(slip, answer)))
+    cut = labelling.legal_part(COUNTDOWN, trace(problem, write_completion(slip, answer)))
     assert len(cut.step_ends) == 1
-    assert labelling._legal(COUNTDOWN, trace(problem, write_completion(slip[1:], answer))) is None
+    assert (
+        labelling.legal_part(COUNTDOWN, trace(problem, write_completion(slip[1:], answer))) is None
+    )
 
 
 def test_a_thought_without_a_step_is_the_least_likely_of_all(held):
