@@ -55,16 +55,24 @@ def gained(a: np.ndarray, b: np.ndarray):
     return paired_bootstrap(a, b), (a - b).mean(1).tolist()
 
 
-def looked(run: dict, what: str = "pass@1") -> list[tuple[float, float]]:
-    """(FLOPs, value) of the iterations of a run that hold the value, the start left out."""
-    return [(r["flops"], r[what]) for r in run["curve"] if what in r and r["flops"]]
+def looked(run: dict, what: str = "pass@1", block: int = 1) -> list[tuple[float, float]]:
+    """(FLOPs, value) of the iterations of a run that hold the value, the start left out.
+
+    block: so many iterations in a row become their mean, at the FLOPs of the last; a rest that
+    fills no block is left out.
+    """
+    rows = [(r["flops"], r[what]) for r in run["curve"] if what in r and r["flops"]]
+    blocks = [rows[i : i + block] for i in range(0, len(rows) - block + 1, block)]
+    return [(part[-1][0], float(np.mean([value for _, value in part]))) for part in blocks]
 
 
-def lines(arms: list[str], what: str = "pass@1", world: str = WORLD) -> tuple[list, dict]:
+def lines(
+    arms: list[str], what: str = "pass@1", world: str = WORLD, block: int = 1
+) -> tuple[list, dict]:
     """(FLOPs, {arm: (mean, lowest, highest) over seeds}), None where an arm has no value."""
     found = {}
     for arm in arms:
-        seeds = [looked(run, what) for run in runs(arm, world)]
+        seeds = [looked(run, what, block) for run in runs(arm, world)]
         found[arm] = {
             float(np.mean([flops for flops, _ in row])): [value for _, value in row]
             for row in zip(*seeds, strict=False)

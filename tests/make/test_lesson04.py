@@ -57,6 +57,8 @@ def test_one_start_stands_against_each_seed(record):
 def test_lines_are_means_with_the_lowest_and_highest_seed(record):
     xs, lines = lesson04.lines(["ppo"])
     assert xs == [2.0, 4.0] and lines["ppo"][0] == pytest.approx([0.1, 0.2])
+    xs, lines = lesson04.lines(["ppo"], block=2)
+    assert xs == [4.0] and lines["ppo"][0] == pytest.approx([0.15])
 
 
 def test_what_is_lost_and_what_is_found(record):
