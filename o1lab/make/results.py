@@ -1,7 +1,7 @@
 """`make results`: the recorded results that `data/results` lacks, each by its own command.
 
 Hours on two cores from nothing. Leaves out how a result is made (`serial`, `arms`, `sampling`,
-`ladder`, `labelling`, `planning`).
+`ladder`, `labelling`, `reinforce`, `planning`).
 """
 
 import argparse
@@ -15,6 +15,7 @@ RECORDS = {  # command: the files it writes
     "sampling": ("sampling.json", "sampling.safetensors"),
     "ladder": ("ladder.json", "ladder.safetensors"),
     "labelling": ("labelling.json",),
+    "reinforce": ("reinforce.json",),
     "planning": ("planning.json", "planning.safetensors"),
 }
 
