@@ -121,3 +121,14 @@ def save(path: Path, record: dict) -> None:
     fresh = path.with_suffix(".tmp")
     fresh.write_text(json.dumps(record) + "\n")
     os.replace(fresh, path)
+
+
+def save_arrays(path: Path, arrays: dict) -> None:
+    """Write safetensors, readable for all, to a temporary name, then rename."""
+    from safetensors.numpy import save_file
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".tmp")
+    save_file(arrays, fresh)
+    fresh.chmod(0o644)  # safetensors writes files for their owner only
+    os.replace(fresh, path)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from o1lab.make.arms import save
+from o1lab.make.arms import save, save_arrays
 from o1lab.measure.compute import forward_flops
 from o1lab.measure.hardware import describe
 from o1lab.model.rollouts import Rollout
@@ -160,15 +160,10 @@ def main(argv: list[str] | None = None) -> None:
 
 def write(args, folder: Path, problems: Sequence[Problem], price: float) -> None:
     """Gather the cells into the two files of the record."""
-    from safetensors.numpy import save_file
-
     arrays = {cell.name: np.load(folder / f"{cell.name}.npy") for cell in cells()}
     record = {"command": f"{COMMAND} --problems {args.problems}", "date": date.today().isoformat()}
     record |= {"device": str(describe()), "policy": POLICY, "numbers": NUMBERS}
     record |= {"problems": len(problems), "rollout flops": price, "sizes": SIZES}
     record |= {"aurocs": AUROCS, "rhos": RHOS, "seeds": SEEDS, "temperature": TEMPERATURE}
-    fresh = args.out / "planning.tmp"
-    save_file(arrays, fresh)
-    fresh.chmod(0o644)  # safetensors writes files for their owner only
-    fresh.replace(args.out / "planning.safetensors")
+    save_arrays(args.out / "planning.safetensors", arrays)
     save(args.out / "planning.json", record)

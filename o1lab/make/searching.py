@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from o1lab.make.arms import save
-from o1lab.make.planning import found_at
+from o1lab.make.arms import save, save_arrays
+from o1lab.make.planning import found_at, price_of_a_rollout
 from o1lab.measure.compute import forward_flops
 from o1lab.measure.hardware import describe
 from o1lab.paths import data_dir
@@ -134,15 +134,6 @@ def sampled_at(policy, problems: Sequence[Problem], cell: Cell, n: int) -> np.nd
     return np.array(rows, dtype=float)
 
 
-def price_of_a_rollout(policy, problems: Sequence[Problem]) -> float:
-    """Mean FLOPs of one rollout that shares its prompt with none, at most 100 puzzles asked."""
-    from o1lab.model.checkpoints import think_all
-
-    groups = think_all(policy, problems[:100], 1, temperature=TEMPERATURE,
-                       max_new_tokens=LENGTH, seed=99)  # fmt: skip
-    return float(np.mean([group[0].flops for group in groups]))
-
-
 def run(cell: Cell, policy, problems: Sequence[Problem], price: float) -> np.ndarray:
     """(FLOPs, rounds) at the first verified solution of every puzzle, (puzzles, 2)."""
     if cell.way == "sampling":
@@ -171,7 +162,8 @@ def main(argv: list[str] | None = None) -> None:
     counts = dict.fromkeys(SETS, args.problems) | {"24": args.game24}
     prices = {}
     for name, count in counts.items():
-        prices[name] = price_of_a_rollout(load(POLICIES["cot"]), puzzles_of(name, count))
+        asked = puzzles_of(name, count)[:100]
+        prices[name] = price_of_a_rollout(load(POLICIES["cot"]), asked)
     for cell in cells():
         path = folder / f"{cell.name}.npy"
         if path.exists():
@@ -188,14 +180,10 @@ def main(argv: list[str] | None = None) -> None:
 
 def write(args, folder: Path, counts: dict, prices: dict) -> None:
     """Gather the cells into the two files of the record."""
-    from safetensors.numpy import save_file
-
     asked = f"--problems {args.problems} --game24 {args.game24}"
     record = {"command": f"{COMMAND} {asked}", "date": date.today().isoformat()}
     record |= {"device": str(describe()), "policies": POLICIES, "value": VALUE, "seeds": SEEDS}
     record |= {"puzzles": counts, "rollout flops": prices, "sampled": SAMPLED, "most": MOST}
-    fresh = args.out / "searching.tmp"
-    save_file({c.name: np.load(folder / f"{c.name}.npy") for c in cells()}, fresh)
-    fresh.chmod(0o644)  # safetensors writes files for their owner only
-    fresh.replace(args.out / "searching.safetensors")
+    arrays = {c.name: np.load(folder / f"{c.name}.npy") for c in cells()}
+    save_arrays(args.out / "searching.safetensors", arrays)
     save(args.out / "searching.json", record)

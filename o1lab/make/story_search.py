@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from o1lab.make.arms import save
+from o1lab.make.arms import save, save_arrays
 from o1lab.make.ladder import free_curves, known, sizes_of, verifier_curves
 from o1lab.measure.compute import ledger_of
 from o1lab.measure.hardware import describe
@@ -117,7 +117,7 @@ def parts(policy, judge, problems: Sequence[Problem], price: float) -> dict[str,
 
 def main(argv: list[str] | None = None) -> None:
     """Search what is missing and write data/results/story_search.json and .safetensors."""
-    from safetensors.numpy import load_file, save_file
+    from safetensors.numpy import load_file
 
     parser = argparse.ArgumentParser(prog="o1lab story_search", description=main.__doc__)
     parser.add_argument("--problems", type=int, default=300, help="held-out stories")
@@ -125,7 +125,6 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=data_dir() / "results")
     args = parser.parse_args(argv)
     folder = args.work / str(args.problems)
-    folder.mkdir(parents=True, exist_ok=True)
     policy, judge = load(POLICY), load_reward_model(VALUE)
     problems = exam("stories", args.problems, seed=7)
     first = think_all(policy, problems, 1, max_new_tokens=LENGTH, seed=199)
@@ -134,16 +133,12 @@ def main(argv: list[str] | None = None) -> None:
     for name, make in parts(policy, judge, problems, price).items():
         path = folder / f"{name}.safetensors"
         if not path.exists():
-            save_file(make(), path.with_suffix(".tmp"))
-            path.with_suffix(".tmp").replace(path)
+            save_arrays(path, {key: np.ascontiguousarray(rows) for key, rows in make().items()})
             print(name, flush=True)
         arrays |= {f"{name}/{key}": rows for key, rows in load_file(path).items()}
     record = {"command": f"{COMMAND} --problems {args.problems}", "date": date.today().isoformat()}
     record |= {"device": str(describe()), "policy": POLICY, "value": VALUE, "seeds": SEEDS}
     record |= {"problems": len(problems), "rollout flops": price, "budgets": BUDGETS}
     record |= {"sizes": sizes_of(N), "beams": list(BEAMS), "choices": CHOICES}
-    fresh = args.out / "story_search.tmp"
-    save_file({key: np.ascontiguousarray(rows) for key, rows in arrays.items()}, fresh)
-    fresh.chmod(0o644)  # safetensors writes files for their owner only
-    fresh.replace(args.out / "story_search.safetensors")
+    save_arrays(args.out / "story_search.safetensors", arrays)
     save(args.out / "story_search.json", record)

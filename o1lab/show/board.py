@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from o1lab.show import series as read
 from o1lab.show import widgets
-from o1lab.show.theme import COLOURS, CONFIG, DASHES, theme
+from o1lab.show.theme import COLOURS, DASHES, theme
 
 COLUMNS = 3
 HEIGHT = 185  # pixels of a row
@@ -34,7 +34,7 @@ class LiveBoard:
 
     def __enter__(self) -> "LiveBoard":
         if widgets._widgets() is not None:
-            self._live = _moving(self._empty())
+            self._live = widgets.moving(self._empty())
         if self._live is not None:
             self._place = widgets._display(self._live)
         return self
@@ -104,18 +104,6 @@ def _fill(fig, points: Sequence[Sequence[tuple[float, float]]]) -> None:
     for trace, row in zip(fig.data, points, strict=True):
         trace.x = [x for x, _ in row]
         trace.y = [y for _, y in row]
-
-
-def _moving(fig):
-    """The figure as a widget, or None where plotly cannot make one."""
-    import plotly.graph_objects as go
-
-    try:
-        live = go.FigureWidget(fig)
-    except ImportError:
-        return None
-    live._config = live._config | CONFIG
-    return live
 
 
 def _explained(names: Sequence[str], points, x_title: str) -> dict:

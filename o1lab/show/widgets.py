@@ -177,8 +177,15 @@ def _moving(lines: Sequence[str], titles: dict, percent: bool):
     layout.yaxis.update(title_text=titles["y_title"])
     if percent:
         layout.yaxis.update(tickformat=".0%", range=[0, 1.03])
+    return moving(go.Figure(traces, layout))
+
+
+def moving(figure):
+    """The figure as a widget that can change, or None where plotly cannot make one."""
+    import plotly.graph_objects as go
+
     try:
-        live = go.FigureWidget(traces, layout)
+        live = go.FigureWidget(figure)
     except ImportError:
         return None
     live._config = live._config | CONFIG
