@@ -74,18 +74,13 @@ def held_out(problems: int, n: int, depths: Sequence[int] = DEPTHS, seed: int = 
 
 def known(groups: list[list[Rollout]]) -> Held:
     """These rollouts, a group a problem, with what the task's checker says of them."""
-    from o1lab.rewards.base import is_right
+    from o1lab.rewards.base import all_right, is_right
 
     world = task(WORLD)
     right = [[is_right(world, r) for r in group] for group in groups]
-    sound = [[ok and _all_right(world, r) for r, ok in zip(g, row, strict=True)]
+    sound = [[ok and all_right(world, r) for r, ok in zip(g, row, strict=True)]
              for g, row in zip(groups, right, strict=True)]  # fmt: skip
     return Held(groups, [[r.answer for r in g] for g in groups], np.array(right), np.array(sound))
-
-
-def _all_right(world, rollout: Rollout) -> bool:
-    steps = world.steps(rollout.thoughts or "")
-    return all(verdict.ok for verdict in world.verdicts(rollout.problem, steps))
 
 
 def sizes_of(n: int) -> list[int]:

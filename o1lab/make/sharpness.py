@@ -18,20 +18,15 @@ def coverage(policy, world: str, temperature: float = 1.0, problems: int = ASKED
     story is guessed.
     """
     from o1lab.model.checkpoints import think_all
-    from o1lab.rewards.base import is_right
+    from o1lab.rewards.base import all_right, is_right
 
     task, asked = lesson(world)[0], exam(world, problems, seed=6)
     groups = think_all(policy, asked, n, temperature=temperature, seed=7,
                        max_new_tokens=LENGTH[world], progress=True)  # fmt: skip
     right = [[r for r in group if is_right(task, r)] for group in groups]
-    sound = [sum(_all_right(task, r) for r in row) for row in right]
+    sound = [sum(all_right(task, r) for r in row) for row in right]
     found = {"right": list(map(len, right)), "sound": sound, "n": n, "temperature": temperature}
     return found | {"surprise": surprise(groups)}
-
-
-def _all_right(task, rollout) -> bool:
-    steps = task.steps(rollout.thoughts or "")
-    return all(verdict.ok for verdict in task.verdicts(rollout.problem, steps))
 
 
 def surprise(groups) -> float:

@@ -18,6 +18,12 @@ class Scorer(Protocol):
         """For each rollout, one score for each step of its thoughts."""
 
 
+def all_right(task: Task, rollout: Rollout) -> bool:
+    """Whether the task calls every step of a rollout right; of one without steps, too."""
+    steps = task.steps(rollout.thoughts or "")
+    return all(verdict.ok for verdict in task.verdicts(rollout.problem, steps))
+
+
 def judged_at(rollout: Rollout) -> list[int]:
     """The token of the completion on which each step is judged: where all of it has been read.
 
