@@ -76,13 +76,12 @@ def share_of(tree, sampling, most: float) -> float:
 def by_way(way: str, what: str = "right") -> np.ndarray:
     """Stories: of a way of choosing among N "right" or "flops", (seeds, problems, sizes).
 
-    way: "majority", "oracle", "best of N", "weighted vote", or a search, whose sizes are its
-    budgets (one for a beam). FLOPs are in rollouts of average cost.
+    way: "majority", "oracle", "best of N", "weighted vote", a beam (of one size), or a tree by how
+    its answer is chosen ("mcts, vote"; its sizes are its budgets). FLOPs are in rollouts of average
+    cost.
     """
     record, arrays = recorded("story_search"), _arrays("story_search")
-    sampled = f"sampled-0/{way}/right" in arrays
-    names = [f"sampled-{s}/{way}" if sampled else f"{way}-{s}" for s in record["seeds"]]
-    rows = np.stack([arrays[f"{name}/{what}"] for name in names])
+    rows = np.stack([arrays[f"{seed}/{way}/{what}"] for seed in record["seeds"]])
     return rows / record["rollout flops"] if what == "flops" else rows
 
 

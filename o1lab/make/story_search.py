@@ -7,7 +7,9 @@ for each the FLOPs (policy and verifier) a story took. Leaves out Countdown (`se
 
 import argparse
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +24,7 @@ from o1lab.rewards.base import is_right
 from o1lab.rewards.models import load_reward_model
 from o1lab.search import beam, mcts
 from o1lab.search.budget import Budget
-from o1lab.search.tree import Found
+from o1lab.search.tree import Found, choose
 from o1lab.search.writing import Writer
 from o1lab.tasks.base import Problem
 from o1lab.tasks.lessons import exam, lesson
@@ -69,49 +71,51 @@ def sampled(policy, judge, problems: Sequence[Problem], seed: int) -> dict[str, 
     return out
 
 
-def tree_search(policy, judge, problems: Sequence[Problem], seed: int, price: float, choose: str):
-    """Trees of every budget: "right" and "flops", (problems, budgets)."""
-    from dataclasses import replace
+def tree_search(policy, judge, problems: Sequence[Problem], seed: int, price: float):
+    """Trees of every budget: "mcts, choice/right" and "…/flops", (problems, budgets).
 
-    settings, columns = replace(TREE, choose=choose), []
-    for n in BUDGETS:
-        about = {"budget": Budget(flops=n * price)}
-        columns.append(mcts.mcts(_writer(policy, seed), problems, judge, settings, **about))
-    return _table(columns)
+    One search serves all choices: how its answer is chosen does not change how a tree grows.
+    """
+    columns = [
+        mcts.mcts(_writer(policy, seed), problems, judge, TREE, budget=Budget(flops=n * price))
+        for n in BUDGETS
+    ]
+    out = {}
+    for how in CHOICES:
+        chosen = [[replace(f, rollout=choose(f.endings, how)) for f in row] for row in columns]
+        out |= _table(f"mcts, {how}", chosen)
+    return out
 
 
-def beams(policy, judge, problems: Sequence[Problem], seed: int, settings: beam.Settings):
-    """One beam search: "right" and "flops", (problems, 1)."""
-    return _table([beam.beam_search(_writer(policy, seed), problems, judge, settings)])
+def beams(policy, judge, problems: Sequence[Problem], seed: int, name: str):
+    """One beam search: "name/right" and "name/flops", (problems, 1)."""
+    return _table(name, [beam.beam_search(_writer(policy, seed), problems, judge, BEAMS[name])])
 
 
 def _writer(policy, seed: int) -> Writer:
     return Writer(policy, STEP, LENGTH, 1.0, seed=seed)
 
 
-def _table(columns: Sequence[Sequence[Found]]) -> dict[str, np.ndarray]:
+def _table(way: str, columns: Sequence[Sequence[Found]]) -> dict[str, np.ndarray]:
     world = lesson("stories")[0]
 
     def right(found: Found) -> float:
         return float(found.rollout is not None and is_right(world, found.rollout))
 
     return {
-        "right": np.array([[right(f) for f in column] for column in columns]).T,
-        "flops": np.array([[f.ledger.flops for f in column] for column in columns]).T,
+        f"{way}/right": np.array([[right(f) for f in column] for column in columns]).T,
+        f"{way}/flops": np.array([[f.ledger.flops for f in column] for column in columns]).T,
     }
 
 
 def parts(policy, judge, problems: Sequence[Problem], price: float) -> dict[str, Callable]:
-    """Every part of the record: name of its file to what computes {name: array}."""
-    out: dict[str, Callable] = {}
+    """Every part of the record: "seed/name" to what computes {"way/what": array}."""
+    given, out = (policy, judge, problems), {}
     for seed in SEEDS:
-        out[f"sampled-{seed}"] = lambda s=seed: sampled(policy, judge, problems, s)
-        for choose in CHOICES:
-            out[f"mcts, {choose}-{seed}"] = lambda s=seed, c=choose: tree_search(
-                policy, judge, problems, s, price, c
-            )
-        for name, settings in BEAMS.items():
-            out[f"{name}-{seed}"] = lambda s=seed, b=settings: beams(policy, judge, problems, s, b)
+        out[f"{seed}/sampled"] = partial(sampled, *given, seed)
+        out[f"{seed}/mcts"] = partial(tree_search, *given, seed, price)
+        for name in BEAMS:
+            out[f"{seed}/{name}"] = partial(beams, *given, seed, name)
     return out
 
 
@@ -135,7 +139,8 @@ def main(argv: list[str] | None = None) -> None:
         if not path.exists():
             save_arrays(path, {key: np.ascontiguousarray(rows) for key, rows in make().items()})
             print(name, flush=True)
-        arrays |= {f"{name}/{key}": rows for key, rows in load_file(path).items()}
+        seed = name.partition("/")[0]
+        arrays |= {f"{seed}/{key}": rows for key, rows in load_file(path).items()}
     record = {"command": f"{COMMAND} --problems {args.problems}", "date": date.today().isoformat()}
     record |= {"device": str(describe()), "policy": POLICY, "value": VALUE, "seeds": SEEDS}
     record |= {"problems": len(problems), "rollout flops": price, "budgets": BUDGETS}

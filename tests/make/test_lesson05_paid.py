@@ -49,10 +49,10 @@ def records(tmp_path, monkeypatch):
     for seed in range(3):
         flops = np.full((30, 3), 1e8) * [1, 2, 4]
         right = (rng.random((30, 3)) < [0.4, 0.5, 0.6]).astype(float)
-        stories |= {f"sampled-{seed}/majority/right": right,
-                    f"sampled-{seed}/majority/flops": flops,
-                    f"mcts, vote-{seed}/right": np.ones((30, 1)),
-                    f"mcts, vote-{seed}/flops": flops[:, 1:2]}  # fmt: skip
+        stories |= {f"{seed}/majority/right": right,
+                    f"{seed}/majority/flops": flops,
+                    f"{seed}/mcts, vote/right": np.ones((30, 1)),
+                    f"{seed}/mcts, vote/flops": flops[:, 1:2]}  # fmt: skip
     save_file(stories, folder / "story_search.safetensors")
     (folder / "story_search.json").write_text(json.dumps(known | {"rollout flops": 1e8}))
     for module in (lesson01, lesson05, lesson05_paid):

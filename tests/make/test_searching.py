@@ -75,9 +75,11 @@ def test_stories_by_every_way(monkeypatch):
     policy, judge = load("stories-cot"), load_reward_model("stories-prm")
     problems = exam("stories", 3, seed=7)
     made = {k: f() for k, f in story_search.parts(policy, judge, problems, 3e8).items()}
-    assert set(made) == {"sampled-0", "mcts, score-0", "mcts, vote-0", "beam-0"}
-    table = made["sampled-0"]
+    assert set(made) == {"0/sampled", "0/mcts", "0/beam"}
+    table = made["0/sampled"]
     assert table["majority/right"].shape == (3, 3) and np.all(np.diff(table["oracle/right"]) >= 0)
     assert np.all(table["best of N/flops"] > table["majority/flops"])
-    tree = made["mcts, score-0"]
-    assert np.all(tree["flops"] <= np.array([2, 4]) * 3e8) and set(tree["right"].ravel()) <= {0, 1}
+    tree = made["0/mcts"]
+    assert np.all(tree["mcts, vote/flops"] <= np.array([2, 4]) * 3e8)
+    assert np.all(tree["mcts, vote/flops"] == tree["mcts, score/flops"])
+    assert set(tree["mcts, score/right"].ravel()) <= {0, 1}
