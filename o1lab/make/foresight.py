@@ -12,10 +12,11 @@ from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
 
+from o1lab.make import goals
 from o1lab.model.batches import Example
 from o1lab.model.settings import TrainConfig
 from o1lab.model.tokens import build_tokenizer
-from o1lab.rewards.models import RewardModel, label_loss, token_classifier
+from o1lab.rewards.models import RewardModel, token_classifier
 from o1lab.tasks import task
 from o1lab.tasks.base import END_THINK, Problem, write_completion
 from o1lab.tasks.countdown import write_solution
@@ -28,7 +29,9 @@ EACH = 8  # beginnings of a puzzle: a large one takes long to solve
 LIVING = 0.6  # chance that a move keeps the target in reach, where there are both kinds
 LAYERS, TOKENS = 2, 4096  # on top of the policy's; an update
 TESTED = 150  # held-out puzzles of a size, 4 rollouts of the policy each
-CONFIG = TrainConfig(4000, learning_rate=3e-3, decay=0.5, optimizer="muon", seed=3)
+CONFIG = TrainConfig(
+    3000, learning_rate=3e-3, decay=0.5, optimizer="muon", tokens_per_batch=2048, seed=3
+)
 
 
 def beginning(problem: Problem, rng: random.Random) -> tuple[list[str], list[bool]]:
@@ -65,18 +68,31 @@ def _move(state: State, target: int, rng: random.Random, living: bool) -> Move |
 
 
 def document(problem: Problem, rng: random.Random) -> Example:
-    """A beginning as an example: every token of a step says whether the state after it lives."""
+    """A beginning as an example: every token of a step says whether the state after it lives.
+
+    The last token of a step has the columns of `goals` too.
+    """
     tokenizer = build_tokenizer()
     steps, alive = beginning(problem, rng)
     read = tokenizer.encode(problem.prompt)
     ids, label, weight = list(read), [0.0] * len(read), [0.0] * len(read)
+    others = [[0.0] * len(goals.COLUMNS) for _ in read]
     for count in range(len(steps) + 1):
         text = write_completion(steps[:count], "").partition(END_THINK)[0]
         more = tokenizer.encode(text)[len(ids) - len(read) :]
         ids += more
         label += [float(alive[count - 1]) if count else 0.0] * len(more)
         weight += [float(count > 0)] * len(more)
-    return Example(ids, weight, {"label": label})
+        others += [[0.0] * len(goals.COLUMNS) for _ in more]
+        if count:
+            others[-1] = goals.labels(numbers_left(steps[count - 1]))
+    columns = dict(zip(goals.COLUMNS, map(list, zip(*others, strict=True)), strict=True))
+    return Example(ids, weight, {"label": label, **columns})
+
+
+def numbers_left(step: str) -> State:
+    """The state that a step says it leaves."""
+    return tuple(sorted(map(int, step.partition("left")[2].split())))
 
 
 def stream(tokens: int, seed: int) -> Callable[[int], list[Example]]:
@@ -102,7 +118,9 @@ def build(folder: Path | None = None, config: TrainConfig = CONFIG, size: int = 
 
     policy = load(POLICY)
     model = token_classifier(policy, size)
-    done = train(model, stream(TOKENS, config.seed), config, folder, label_loss)
+    goals.attach(model)
+    done = train(model, stream(TOKENS, config.seed), config, folder, goals.loss)
+    del model.goals
     facts = {"kind": "prm", "start": POLICY, "config": asdict(config)}
     facts["training"] = {"tokens": done.tokens, "flops": done.flops, "seconds": done.seconds}
     return RewardModel(model, policy.tokenizer, "prm", "countdown-prm", facts)

@@ -120,6 +120,11 @@ def reachable(numbers: Sequence[int], target: int) -> bool:
     return 0 <= target <= TOP and bool(_reach(state_of(numbers)) >> target & 1)
 
 
+def targets_in_reach(numbers: Sequence[int]) -> int:
+    """The set of targets that legal play can end on: bit t is 1 where t is one of them."""
+    return _reach(state_of(numbers))
+
+
 @lru_cache(_CACHE)
 def _count(state: State, target: int) -> int:
     if not _reach(state) >> target & 1:

@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM
 
 from o1lab.model import training_state as state
 from o1lab.model.batches import Example, batches
+from o1lab.model.optimizers import FullMuon
 from o1lab.model.train import (
     TrainConfig,
     TrainingDiverged,
@@ -153,6 +154,23 @@ def test_muon_moves_the_inner_matrices_only_and_resumes(tmp_path):
         run(tmp_path, data=killed, extra={"prefetch": False}, **changes)
     resumed = run(tmp_path, extra={"prefetch": False}, **changes)[0]
     assert same(whole, weights(resumed))
+
+
+def test_muon_in_float32_moves_as_pytorchs_does():
+    torch.manual_seed(0)
+    shapes = [(32, 8), (8, 32), (16, 16), (16, 16)]
+    start = [torch.randn(shape) for shape in shapes]
+    ours, theirs = ([torch.nn.Parameter(x.clone()) for x in start] for _ in range(2))
+    about = {"lr": 0.01, "weight_decay": 0.1, "adjust_lr_fn": "match_rms_adamw"}
+    optimizers = FullMuon(ours, **about), torch.optim.Muon(theirs, **about)
+    for _ in range(3):
+        for p, q in zip(ours, theirs, strict=True):
+            p.grad = torch.randn_like(p)
+            q.grad = p.grad.clone()
+        for optimizer in optimizers:
+            optimizer.step()
+    for p, q, x in zip(ours, theirs, start, strict=True):
+        assert (p - q).norm() < 0.02 * (q - x).norm()  # PyTorch's iterates in bfloat16
 
 
 def test_flops_are_about_six_for_each_weight_and_token():
