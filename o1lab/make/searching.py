@@ -2,8 +2,8 @@
 
 Recorded by `python -m o1lab searching`; resumable, a cell at a time. A cell is one way to look for
 a solution of one set of puzzles, with one policy, one value and one seed; it keeps for each puzzle
-the FLOPs (policy and verifier) and the rounds that had to wait for each other when the first
-verified solution was there. Leaves out how the value is made (`foresight`), word problems
+the FLOPs and tokens (policy and verifier) and the rounds that had to wait for each other when the
+first verified solution was there. Leaves out how the value is made (`foresight`), word problems
 (`story_search`) and what the lesson reads out of it (`lesson05`).
 """
 
@@ -17,13 +17,14 @@ from pathlib import Path
 import numpy as np
 
 from o1lab.make.arms import save, save_arrays
-from o1lab.make.planning import found_at, price_of_a_rollout
+from o1lab.make.planning import price_of_a_rollout
 from o1lab.measure.compute import forward_flops
 from o1lab.measure.hardware import describe
 from o1lab.paths import data_dir
 from o1lab.rewards.base import ExactScorer, is_right
 from o1lab.search import beam, mcts
-from o1lab.search.budget import Budget
+from o1lab.search.budget import Budget, tokens
+from o1lab.search.states import numbers_left
 from o1lab.search.tree import Found
 from o1lab.search.writing import Writer
 from o1lab.tasks.base import Problem
@@ -108,12 +109,12 @@ def searched(
     about["outcome"] = lambda r: float(is_right(world, r))
     if cell.way == "mcts":
         tree = replace(tree, mix=1.0, prune=None) if cell.value == "rollout" else tree
-        return mcts.mcts(writer, problems, scorer, tree, **about)
+        return mcts.mcts(writer, problems, scorer, tree, state=numbers_left(world), **about)
     return beam.beam_search(writer, problems, scorer, BEAMS[cell.way], **about)
 
 
 def sampled_at(policy, problems: Sequence[Problem], cell: Cell, n: int) -> np.ndarray:
-    """(FLOPs, steps one after the other) at the first right rollout: (puzzles, 2).
+    """(FLOPs, rounds, tokens) at the first right rollout: (puzzles, 3). A round is a step here.
 
     One rollout after the other, the prompt read once; they could be written side by side, so only
     the longest counts as waiting. inf where none is right.
@@ -129,21 +130,24 @@ def sampled_at(policy, problems: Sequence[Problem], cell: Cell, n: int) -> np.nd
         read = forward_flops(config, size, (size + 1) / 2, logits_tokens=1)
         spent = read + np.cumsum([rollout.flops - read / len(group) for rollout in group])
         hits = [i for i, rollout in enumerate(group) if is_right(world, rollout)]
-        steps = [len(rollout.step_ends) + 1 for rollout in group]
-        rows.append((spent[hits[0]], max(steps[: hits[0] + 1])) if hits else (np.inf, np.inf))
+        tried = group[: hits[0] + 1] if hits else []
+        rounds = max((len(rollout.step_ends) + 1 for rollout in tried), default=np.inf)
+        tokens = size + sum(len(rollout.ids) for rollout in tried)
+        rows.append((spent[hits[0]], rounds, tokens) if hits else (np.inf,) * 3)
     return np.array(rows, dtype=float)
 
 
 def run(cell: Cell, policy, problems: Sequence[Problem], price: float) -> np.ndarray:
-    """(FLOPs, rounds) at the first verified solution of every puzzle, (puzzles, 2)."""
+    """(FLOPs, rounds, tokens) at the first verified solution of every puzzle, (puzzles, 3)."""
     if cell.way == "sampling":
         return sampled_at(policy, problems, cell, SAMPLED[cell.puzzles])
     rows = []
     for start in range(0, len(problems), BLOCK):
         block = problems[start : start + BLOCK]
         for found in searched(cell, policy, block, value_of(cell), MOST * price):
-            spent = found_at(found)
-            rows.append((spent, found.depth if np.isfinite(spent) else np.inf))
+            done = found.stopped == "verified"
+            row = (found.ledger.flops, found.depth, tokens(found.ledger))
+            rows.append(row if done else (np.inf,) * 3)
     return np.array(rows, dtype=float)
 
 

@@ -74,17 +74,17 @@ def random_play(numbers: Sequence[int], rng: random.Random) -> list[Move]:
 
 
 @lru_cache(_CACHE)
-def _outcomes(state: State) -> np.ndarray:
+def _outcomes(state: State, perfect_end: bool = False) -> np.ndarray:
     chances = np.zeros(TOP + 1)  # (100,)
     choices = moves(state)
     if len(state) == 1:
         chances[state[0]] = 1.0
     elif len(state) == 2:
         for move in choices:
-            chances[move[3]] += 1 / len(choices)
+            chances[move[3]] = 1.0 if perfect_end else chances[move[3]] + 1 / len(choices)
     else:
         for move in choices:
-            chances += _outcomes(after(state, move))
+            chances += _outcomes(after(state, move), perfect_end)
         chances /= len(choices)
     chances.setflags(write=False)
     return chances
@@ -99,9 +99,13 @@ def outcome_distribution(numbers: Sequence[int]) -> np.ndarray:
     return _outcomes(state_of(numbers))
 
 
-def play_probability(numbers: Sequence[int], target: int) -> float:
-    """The chance that one random legal play ends on the target."""
-    return float(_outcomes(state_of(numbers))[target]) if 0 <= target <= TOP else 0.0
+def play_probability(numbers: Sequence[int], target: int, perfect_end: bool = False) -> float:
+    """The chance that one random legal play ends on the target.
+
+    perfect_end: whoever plays is blind up to the last two numbers, and tries all moves on those.
+    """
+    state = state_of(numbers)
+    return float(_outcomes(state, perfect_end)[target]) if 0 <= target <= TOP else 0.0
 
 
 @lru_cache(_CACHE)

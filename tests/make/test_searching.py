@@ -60,11 +60,12 @@ def test_a_learned_value_is_paid_for_and_not_asked_about_complete_thoughts():
 def test_sampling_is_charged_up_to_its_first_success():
     policy, puzzles = load("countdown-cot"), searching.puzzles_of("4 hard", 4)
     one = searching.sampled_at(policy, puzzles, Cell("4 hard", "sampling"), 2)
-    assert one.shape == (4, 2)
+    assert one.shape == (4, 3)
     greedy = searching.sampled_at(policy, puzzles, Cell("4 hard", "sampling", temperature=0.0), 64)
     done = np.isfinite(greedy[:, 0])
     price = searching.price_of_a_rollout(policy, puzzles)
     assert np.all(greedy[done, 0] < 2 * price) and np.all(greedy[done, 1] >= 3)
+    assert np.all(greedy[done, 2] > 30)
 
 
 def test_stories_by_every_way(monkeypatch):

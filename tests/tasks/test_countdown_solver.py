@@ -93,6 +93,20 @@ def test_random_play_succeeds_as_often_as_the_solver_says():
     assert wins / 20_000 == pytest.approx(solver.play_probability(state, target), abs=0.005)
 
 
+def test_a_perfect_end_is_as_good_as_the_chance_to_get_there():
+    for state, target in (((3, 5, 7), 24), ((2, 3, 5, 7), 24), ((1, 4, 4, 9), 31)):
+        rng, wins = random.Random(1), 0
+        for _ in range(4000):
+            now = state
+            while len(now) > 2:
+                now = solver.after(now, rng.choice(solver.moves(now)))
+            wins += solver.reachable(now, target)
+        said = solver.play_probability(state, target, perfect_end=True)
+        assert wins / 4000 == pytest.approx(said, abs=0.03)
+        assert said >= solver.play_probability(state, target)
+    assert solver.play_probability((3, 4), 12, perfect_end=True) == 1.0
+
+
 def test_bad_states_are_refused():
     for state in ((), (100, 1), (-1, 2), (1,) * 7):
         with pytest.raises(ValueError, match="1 to 6 integers"):
