@@ -3,11 +3,13 @@
 Leaves out how the records are made (`searching`, `story_search`) and free values (`lesson05`).
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
 
 from o1lab.make.lesson01 import recorded
+from o1lab.make.lesson02 import interval
 from o1lab.make.lesson05 import saved
 from o1lab.make.searching import Cell
 from o1lab.measure.claims import Claim, judged
@@ -72,6 +74,48 @@ def share_of(tree, sampling, most: float) -> float:
     """
     level = float(np.mean(np.asarray(sampling) <= most))
     return min(1.0, reached(tree, level) / most)
+
+
+def every_way(puzzles: str) -> dict[str, np.ndarray]:
+    """{way: costs of the first verified solution, (seeds, puzzles)}, of all ways recorded."""
+    ways = {
+        "sampling": rival(puzzles),
+        "tree, learned value": found(puzzles, "mcts", "prm")[0],
+        "tree, a completion as value": found(puzzles, "mcts", "rollout")[0],
+        "tree, exact value (free)": found(puzzles, "mcts", "exact")[0],
+        "beam, learned value": found(puzzles, "beam", "prm")[0],
+    }
+    if puzzles == HARDEST:
+        ways["DVTS, learned value"] = found(puzzles, "dvts", "prm")[0]
+    return ways
+
+
+def blind(puzzles: str, sizes) -> dict[str, list[float]]:
+    """{name: share solved by so many blind plays}, also if each takes the best last move."""
+    chances = _arrays("searching")[f"{puzzles}-floor"]  # (puzzles, 2)
+    names = ("blind play, as many tries", "the same, with a perfect last move")
+    return {
+        name: [float((1 - (1 - p) ** n).mean()) for n in sizes]
+        for name, p in zip(names, chances.T, strict=True)
+    }
+
+
+def story_lines(ways: Sequence[str]) -> tuple[list[float], dict[str, tuple]]:
+    """(costs, {way: (share right, low, high)}): every way at its own costs, None elsewhere."""
+    curves = {way: interval(by_way(way)) for way in ways}
+    costs = {
+        way: [float(f"{cost:.4g}") for cost in by_way(way, "flops").mean((0, 1))] for way in ways
+    }
+    every = sorted({cost for row in costs.values() for cost in row})
+    places = {way: [every.index(cost) for cost in row] for way, row in costs.items()}
+    lines = {}
+    for way, parts in curves.items():
+        rows = [[None] * len(every) for _ in parts]
+        for row, part in zip(rows, parts, strict=True):
+            for place, value in zip(places[way], part, strict=True):
+                row[place] = value
+        lines[way] = tuple(rows)
+    return every, lines
 
 
 def by_way(way: str, what: str = "right") -> np.ndarray:

@@ -29,6 +29,7 @@ from o1lab.search.tree import Found
 from o1lab.search.writing import Writer
 from o1lab.tasks.base import Problem
 from o1lab.tasks.countdown import game24
+from o1lab.tasks.countdown_solver import play_probability
 from o1lab.tasks.lessons import exam, lesson
 
 SETS = ("4 hard", "5", "6", "24")
@@ -137,6 +138,11 @@ def sampled_at(policy, problems: Sequence[Problem], cell: Cell, n: int) -> np.nd
     return np.array(rows, dtype=float)
 
 
+def floors(problems: Sequence[Problem]) -> np.ndarray:
+    """The chance that blind play solves each puzzle, and with a perfect last move: (puzzles, 2)."""
+    return np.array([[play_probability(*p.data, end) for end in (False, True)] for p in problems])
+
+
 def run(cell: Cell, policy, problems: Sequence[Problem], price: float) -> np.ndarray:
     """(FLOPs, rounds, tokens) at the first verified solution of every puzzle, (puzzles, 3)."""
     if cell.way == "sampling":
@@ -189,5 +195,6 @@ def write(args, folder: Path, counts: dict, prices: dict) -> None:
     record |= {"device": str(describe()), "policies": POLICIES, "value": VALUE, "seeds": SEEDS}
     record |= {"puzzles": counts, "rollout flops": prices, "sampled": SAMPLED, "most": MOST}
     arrays = {c.name: np.load(folder / f"{c.name}.npy") for c in cells()}
+    arrays |= {f"{name}-floor": floors(puzzles_of(name, counts[name])) for name in SETS}
     save_arrays(args.out / "searching.safetensors", arrays)
     save(args.out / "searching.json", record)

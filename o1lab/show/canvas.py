@@ -57,7 +57,7 @@ def draw_line(on: Canvas, x: list, line: Series, i: int, band: bool) -> None:
     if line.low and band:
         _draw_band(on, x, line, colour)
     on.fig.add_scatter(
-        x=x, y=line.y, name=line.name, mode="lines+markers",
+        x=x, y=line.y, name=line.name, mode="lines+markers", connectgaps=True,
         line={"color": colour, "width": 2.5, "dash": DASHES[kind]},
         marker={"size": 8, "symbol": SYMBOLS[kind], "color": colour},
         error_y=None if band else _error(line, colour), **_hover(on, line),

@@ -38,6 +38,7 @@ def records(tmp_path, monkeypatch):
         mean = {"sampling": 20, "mcts": 10}.get(cell.way, 15) + 4 * (cell.temperature == 1.0)
         cost = 1e8 * mean * hard * rng.uniform(0.9, 1.1, 40)
         arrays[cell.name] = np.stack([cost, np.full(40, 5.0), cost / 1e6], 1)
+    arrays |= {f"{name}-floor": np.full((40, 2), [0.1, 0.3]) for name in searching.SETS}
     folder = tmp_path / "results"
     folder.mkdir()
     save_file(arrays, folder / "searching.safetensors")
@@ -75,3 +76,17 @@ def test_sampling_has_the_better_of_two_temperatures(records):
     )
     with pytest.raises(KeyError):
         lesson05_paid.found("6", "mcts", "nothing")
+
+
+def test_every_way_and_the_floors(records):
+    assert len(lesson05_paid.every_way("5")) == 5 and len(lesson05_paid.every_way("6")) == 6
+    assert all(rows.shape == (3, 40) for rows in lesson05_paid.every_way("6").values())
+    low, high = lesson05_paid.blind("6", (1, 2)).values()
+    assert low == pytest.approx([0.1, 0.19]) and high == pytest.approx([0.3, 0.51])
+
+
+def test_stories_stand_at_their_own_costs(records):
+    costs, lines = lesson05_paid.story_lines(["majority", "mcts, vote"])
+    assert costs == pytest.approx([1, 2, 4]) and lines["mcts, vote"][0] == [None, 1.0, None]
+    mean, low, high = lines["majority"]
+    assert all(a <= b <= c for a, b, c in zip(low, mean, high, strict=True))
