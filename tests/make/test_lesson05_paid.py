@@ -53,7 +53,7 @@ def records(tmp_path, monkeypatch):
         stories |= {f"{seed}/majority/right": right,
                     f"{seed}/majority/flops": flops,
                     f"{seed}/mcts, vote/right": np.ones((30, 1)),
-                    f"{seed}/mcts, vote/flops": flops[:, 1:2]}  # fmt: skip
+                    f"{seed}/mcts, vote/flops": flops[:, 1:2].copy()}  # fmt: skip
     save_file(stories, folder / "story_search.safetensors")
     (folder / "story_search.json").write_text(json.dumps(known | {"rollout flops": 1e8}))
     for module in (lesson01, lesson05, lesson05_paid):
