@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
 
-from o1lab.make import goals
+from o1lab.make import chances, goals
 from o1lab.model.batches import Example
 from o1lab.model.settings import TrainConfig
 from o1lab.model.tokens import build_tokenizer
@@ -24,6 +24,7 @@ from o1lab.tasks.countdown_solver import Move, State, after, moves, reachable
 from o1lab.tasks.countdown_splits import is_reserved
 
 POLICY = "countdown-cot"
+POLICIES = {"cot": "countdown-cot", "ppo": "countdown-ppo"}  # that `searching` leads with it
 NUMBERS = (3, 4, 4, 5, 5, 6)  # of a puzzle, drawn evenly
 EACH = 8  # beginnings of a puzzle: a large one takes long to solve
 LIVING = 0.6  # chance that a move keeps the target in reach, where there are both kinds
@@ -153,7 +154,7 @@ def measured(value: RewardModel, problems: int = TESTED) -> dict:
 def main(argv: list[str] | None = None) -> None:
     """Train the value and put it into data/verifiers/countdown-prm, with how well it ranks."""
     from o1lab.measure.hardware import describe
-    from o1lab.model.checkpoints import save
+    from o1lab.model.checkpoints import load, save
     from o1lab.paths import data_dir
 
     parser = argparse.ArgumentParser(prog="o1lab foresight", description=main.__doc__)
@@ -165,4 +166,7 @@ def main(argv: list[str] | None = None) -> None:
     known = {"command": f"python -m o1lab foresight --updates {args.updates}"}
     known |= {"date": date.today().isoformat(), "device": str(describe())}
     value.recipe |= known | {"measured": measured(value)}
+    value.recipe["chances"] = {
+        name: chances.fit(value, load(policy)) for name, policy in POLICIES.items()
+    }
     save(value, args.out / "countdown-prm")

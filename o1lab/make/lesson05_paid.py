@@ -11,7 +11,7 @@ import numpy as np
 from o1lab.make.lesson01 import recorded
 from o1lab.make.lesson02 import interval
 from o1lab.make.lesson05 import saved
-from o1lab.make.searching import Cell
+from o1lab.make.searching import TEMPERATURE, Cell
 from o1lab.measure.claims import Claim, judged
 from o1lab.measure.statistics import resample
 from o1lab.paths import data_dir
@@ -32,7 +32,9 @@ def _arrays(name: str) -> dict:
     return _file(str(path), path.stat().st_mtime)
 
 
-def found(puzzles: str, way: str, value: str = "", policy: str = "cot", temperature: float = 0.7):
+def found(
+    puzzles: str, way: str, value: str = "", policy: str = "cot", temperature: float = TEMPERATURE
+):
     """(cost, rounds, tokens) of the first verified solution: (seeds, puzzles) each, inf without.
 
     Cost is in rollouts of average cost of `cot` on these puzzles. KeyError for a cell that was

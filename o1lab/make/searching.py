@@ -16,10 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
+from o1lab.make import chances
 from o1lab.make.arms import save, save_arrays
+from o1lab.make.foresight import POLICIES
 from o1lab.make.planning import price_of_a_rollout
 from o1lab.measure.compute import forward_flops
 from o1lab.measure.hardware import describe
+from o1lab.model.rollouts import Rollout
 from o1lab.paths import data_dir
 from o1lab.rewards.base import ExactScorer, is_right
 from o1lab.search import beam, mcts
@@ -34,14 +37,14 @@ from o1lab.tasks.lessons import exam, lesson
 
 SETS = ("4 hard", "5", "6", "24")
 HARD = 0.05  # at most this chance of blind play, for "4 hard"
-POLICIES = {"cot": "countdown-cot", "ppo": "countdown-ppo"}
 VALUE = "countdown-prm"
 SEEDS = (0, 1, 2)
-TEMPERATURE = 0.7  # of a search; sampling has the better of two
-SAMPLED = {"4 hard": 64, "5": 64, "6": 64, "24": 32}  # rollouts of a puzzle
+TEMPERATURE = 1.0  # of a search; sampling has the better of two
+SAMPLED = {"4 hard": 32, "5": 32, "6": 64, "24": 32}  # rollouts of a puzzle
 MOST = 32  # a search's budget, in rollouts of average cost
-STEP, LENGTH, BLOCK = 24, 130, 100  # most tokens of a step, of a thought; puzzles at once
-TREE = mcts.Settings(400, samples=2, widen=0.5, c_init=0.5, fpu=0.0, prune=0.02)
+STEP, LENGTH, BLOCK = 48, 130, 150  # most tokens of a step, of a thought; puzzles at once
+TREE = mcts.Settings(2000, samples=1, widen=0.5, c_init=0.1, fpu=0.0, prune=0.02)
+DRAWN = {"6": 2}  # steps drawn at once, where not 1; as all of a tree's settings, from dev puzzles
 BEAMS = {"beam": beam.Settings(4, 4), "dvts": beam.Settings(1, 4, trees=4)}
 COMMAND = "python -m o1lab searching"
 
@@ -100,6 +103,17 @@ def value_of(cell: Cell):
     return load_reward_model(VALUE) if cell.value == "prm" else ExactScorer(lesson("countdown")[0])
 
 
+def rules(rollout: Rollout) -> float | None:
+    """What the rules show of a play: 0 after an illegal step, 0 or 1 without a move left.
+
+    None while it goes on. Right arithmetic and the last number are there for all to see.
+    """
+    left = numbers_left(lesson("countdown")[0])(rollout)
+    if left is None:
+        return 0.0 if rollout.step_ends else None
+    return float(left[0] == rollout.problem.data[1]) if len(left) == 1 else None
+
+
 def searched(
     cell: Cell, policy, problems: Sequence[Problem], scorer, budget: float, tree=TREE
 ) -> list[Found]:
@@ -107,8 +121,11 @@ def searched(
     world = lesson("countdown")[0]
     writer = Writer(policy, STEP, LENGTH, cell.temperature, seed=cell.seed)
     about = {"budget": Budget(flops=budget), "check": lambda r: is_right(world, r)}
-    about["outcome"] = lambda r: float(is_right(world, r))
+    about |= {"outcome": lambda r: float(is_right(world, r)), "rules": rules}
+    if cell.value == "prm":
+        about["worth"] = chances.worth(scorer.recipe["chances"][cell.policy])
     if cell.way == "mcts":
+        tree = replace(tree, samples=DRAWN.get(cell.puzzles, tree.samples))
         tree = replace(tree, mix=1.0, prune=None) if cell.value == "rollout" else tree
         return mcts.mcts(writer, problems, scorer, tree, state=numbers_left(world), **about)
     return beam.beam_search(writer, problems, scorer, BEAMS[cell.way], **about)

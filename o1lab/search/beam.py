@@ -106,6 +106,8 @@ def beam_search(
     budget: Budget = UNLIMITED,
     check: Callable[[Rollout], bool] | None = None,
     outcome: Callable[[Rollout], float] | None = None,
+    rules: Callable[[Rollout], float | None] | None = None,
+    worth: Callable[[Rollout, float], float] | None = None,
     progress: bool = False,
 ) -> list[Found]:
     """Search each problem with a beam of steps, all problems together.
@@ -116,12 +118,14 @@ def beam_search(
     budget: of each problem, never overshot: the beams that cannot be paid for at their worst are
     given up, worst first. check: a verifier of complete rollouts; the first it accepts ends its
     problem's search. outcome: the worth in 0..1 of a complete rollout; without it the scorer's.
-    The same seed gives the same beams. ValueError for bad settings, before any
-    work.
+    rules: the same of one that goes on, or None where only the scorer knows. worth: from a rollout
+    and its score to its value; without it the score.
+
+    The same seed gives the same beams. ValueError for bad settings, before any work.
     """
     from tqdm.auto import tqdm
 
-    judge = Judge(scorer, settings.how, writer.remember, outcome)
+    judge = Judge(scorer, settings.how, writer.remember, outcome, rules, worth)
     run = _Run(writer, judge, settings, budget, check)
     starts = [writer.start(problem) for problem in problems]
     hunts = [

@@ -63,7 +63,7 @@ def add_children(
     """
     fresh, begun = [], len(node.rollout.ids)
     for rollout, same in merged(group):
-        child = _known(tree, node, rollout, state)
+        child = _known(tree, node, rollout, None if ended(rollout) else state)
         if child is None:
             child = Node(rollout, tree.made, node.number, ended(rollout))
             tree.made += 1
@@ -102,12 +102,15 @@ def _known(tree: Tree, node: Node, rollout: Rollout, state: State | None) -> Nod
 
 
 def _key(rollout: Rollout, state: State | None) -> Hashable | None:
-    """Depth is in it, so that no path can lead back to where it was."""
+    """Depth is in it, so that no path can lead back to where it was.
+
+    For prefixes that go on: one that was cut has the steps, and so the state, of its parent.
+    """
     known = state(rollout) if state and not rollout.finished else None
     return None if known is None else (len(rollout.step_ends), known)
 
 
 def _remember(tree: Tree, node: Node, state: State | None) -> None:
-    key = _key(node.rollout, state)
+    key = None if node.ended else _key(node.rollout, state)
     if key is not None:
         tree.states.setdefault(key, node)

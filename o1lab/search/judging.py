@@ -26,6 +26,8 @@ class Judge:
 
     remember: a reward model reads every step once (`reading`), where its body allows it.
     outcome: the worth in 0..1 of a complete rollout; the scorer is then not asked about it.
+    rules: the same of one that goes on, where that can be seen (a play without a move left), None
+        elsewhere. worth: what a rollout of such a score is worth, in 0..1.
     """
 
     def __init__(
@@ -34,10 +36,13 @@ class Judge:
         how: str = "last",
         remember: bool = False,
         outcome: Callable[[Rollout], float] | None = None,
+        rules: Callable[[Rollout], float | None] | None = None,
+        worth: Callable[[Rollout, float], float] | None = None,
     ):
         if how not in AGGREGATIONS:
             raise ValueError(f"no aggregation {how!r}: choose one of {', '.join(AGGREGATIONS)}")
-        self.scorer, self.how, self.outcome = scorer, how, outcome
+        self.scorer, self.how = scorer, how
+        self.outcome, self.rules, self.worth = outcome, rules, worth
         self.shape = shape_of(scorer.model.config) if hasattr(scorer, "model") else None
         self.reader = Reader(scorer) if remember and can_remember(scorer) else None
         self.price([(1, 1, 1)])
@@ -47,17 +52,22 @@ class Judge:
 
         A rollout without a step is worth 0. ValueError for a score or an outcome outside 0..1.
         """
-        asked = [[r for r in group if not self._known(r)] for group in groups]
-        values, ledgers = self._ask(asked)
+        shown = [[self.shown(rollout) for rollout in group] for group in groups]
+        pairs = [list(zip(*pair, strict=True)) for pair in zip(groups, shown, strict=True)]
+        values, ledgers = self._ask([[r for r, known in pair if known is None] for pair in pairs])
         rows = [iter(row) for row in values]
-        pairs = zip(groups, rows, strict=True)
         return [
-            [_worth(self.outcome(r)) if self._known(r) else next(row) for r in group]
-            for group, row in pairs
+            [next(row) if known is None else known for known in group]
+            for group, row in zip(shown, rows, strict=True)
         ], ledgers
 
-    def _known(self, rollout: Rollout) -> bool:
-        return self.outcome is not None and rollout.finished
+    def shown(self, rollout: Rollout) -> float | None:
+        """What `outcome` or `rules` say, if they do. ValueError outside 0..1."""
+        ask = self.outcome if rollout.finished else self.rules
+        worth = ask(rollout) if ask else None
+        if worth is not None and not 0 <= worth <= 1:
+            raise ValueError(f"an outcome of {worth}: a search needs values in 0..1")
+        return None if worth is None else float(worth)
 
     def _ask(self, groups: Sequence[Sequence[Rollout]]) -> tuple[list[list[float]], list]:
         flat = [rollout for group in groups for rollout in group]
@@ -66,15 +76,16 @@ class Judge:
         before = self._ledger()
         rows = iter(score(self.reader or self.scorer, flat))
         total = minus(self._ledger(), before)
-        values = [[self._value(next(rows)) for _ in group] for group in groups]
+        values = [[self._value(rollout, next(rows)) for rollout in group] for group in groups]
         if self.reader:
             costs = iter(self.reader.costs)
             return values, [sum((next(costs) for _ in group), Ledger()) for group in groups]
         prices = [self.price([size(rollout) for rollout in group]) for group in groups]
         return values, shares(total, prices)
 
-    def _value(self, row: Sequence[float]) -> float:
+    def _value(self, rollout: Rollout, row: Sequence[float]) -> float:
         value = aggregate(row, self.how) if len(row) else 0.0
+        value = self.worth(rollout, value) if self.worth and len(row) else value
         if not 0 <= value <= 1:
             raise ValueError(f"a value of {value}: a search needs scores in 0..1")
         return value
@@ -149,10 +160,3 @@ def _split(total, weights: Sequence) -> list:
         out.append(upto - given)
         given = upto
     return out
-
-
-def _worth(value: float) -> float:
-    """An outcome as a number; ValueError unless in 0..1."""
-    if not 0 <= value <= 1:
-        raise ValueError(f"an outcome of {value}: a search needs values in 0..1")
-    return float(value)

@@ -52,7 +52,11 @@ class Leaves:
             node.ended |= self.prune is not None and node.value <= self.prune
 
     def _scored(self, rollout: Rollout) -> bool:
-        return self.mix < 1 or rollout.finished
+        return self.mix < 1 or self._shown(rollout)
+
+    def _shown(self, rollout: Rollout) -> bool:
+        """Whether nothing is left to be found out by writing it to its end."""
+        return rollout.finished or self.scorer.shown(rollout) is not None
 
     def _scores(self, asked: Sequence[tuple[Tree, Rollout]]) -> list[float]:
         """A score for each rollout; those of one tree go to the scorer side by side."""
@@ -65,9 +69,11 @@ class Leaves:
         return [next(rows[id(tree)]) for tree, _ in asked]
 
     def _outcomes(self, leaves: Sequence[Leaf], score: dict[int, float]) -> dict[int, float]:
-        """Each leaf's mean outcome over its completions; a complete one has its own."""
-        worth = {id(n): score[id(n)] for _, n in leaves if n.rollout.finished}
-        going = [(tree, node) for tree, node in leaves if not node.rollout.finished]
+        """Each leaf's mean outcome over its completions; one that shows its worth has its own."""
+        worth = {
+            id(n): score[id(n)] for _, n in leaves if id(n) in score and self._shown(n.rollout)
+        }
+        going = [(tree, node) for tree, node in leaves if id(node) not in worth]
         groups = self.writer.ends([n.rollout for _, n in going], self.rollouts) if going else []
         for (tree, node), group in zip(going, groups, strict=True):
             tree.ledger += spent(node.rollout, group)

@@ -143,6 +143,8 @@ def mcts(
     budget: Budget = UNLIMITED,
     check: Callable[[Rollout], bool] | None = None,
     outcome: Callable[[Rollout], float] | None = None,
+    rules: Callable[[Rollout], float | None] | None = None,
+    worth: Callable[[Rollout, float], float] | None = None,
     state: State | None = None,
     roots: Sequence[Node | None] | None = None,
     progress: bool = False,
@@ -152,7 +154,9 @@ def mcts(
     writer: the policy and how it samples. scorer: judges prefixes and endings, each once.
     budget: of each problem, never overshot: what cannot be paid for at its worst is not begun.
     check: a verifier of complete rollouts; the first it accepts ends its problem's search.
-    outcome: the worth in 0..1 of a complete rollout; without it the scorer's.
+    outcome: the worth in 0..1 of a complete rollout; without it the scorer's. rules: the same of
+        one that goes on, or None where only the scorer knows. worth: from a rollout and its score
+        to its value; without it the score.
     state: nodes of one depth for which it gives the same are one node; None keeps them apart.
     roots: a node a problem, of an earlier search of it, to go on from; None begins anew.
 
@@ -160,7 +164,7 @@ def mcts(
     """
     from tqdm.auto import tqdm
 
-    judge = Judge(scorer, settings.how, writer.remember)
+    judge = Judge(scorer, settings.how, writer.remember, outcome, rules, worth)
     leaves = Leaves(writer, judge, settings.mix, settings.rollouts, settings.prune, outcome, check)
     run = _Run(writer, leaves, settings, budget, check, state)
     more = writer.max_new_tokens if settings.mix else 0

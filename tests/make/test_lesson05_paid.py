@@ -35,7 +35,9 @@ def records(tmp_path, monkeypatch):
     rng, arrays = np.random.default_rng(0), {}
     hard = rng.uniform(0.5, 1.5, 40)
     for cell in searching.cells():
-        mean = {"sampling": 20, "mcts": 10}.get(cell.way, 15) + 4 * (cell.temperature == 1.0)
+        mean = {"sampling": 20, "mcts": 10}.get(cell.way, 15) + 4 * (
+            cell.way == "sampling" and cell.temperature == 1.0
+        )
         cost = 1e8 * mean * hard * rng.uniform(0.9, 1.1, 40)
         arrays[cell.name] = np.stack([cost, np.full(40, 5.0), cost / 1e6], 1)
     arrays |= {f"{name}-floor": np.full((40, 2), [0.1, 0.3]) for name in searching.SETS}
@@ -72,7 +74,7 @@ def test_effects_have_the_signs_that_were_put_in(records):
 
 def test_sampling_has_the_better_of_two_temperatures(records):
     assert lesson05_paid.rival("6").mean() == pytest.approx(
-        lesson05_paid.found("6", "sampling")[0].mean()
+        lesson05_paid.found("6", "sampling", temperature=0.7)[0].mean()
     )
     with pytest.raises(KeyError):
         lesson05_paid.found("6", "mcts", "nothing")
