@@ -8,6 +8,7 @@ import pytest
 from o1lab.make import searching, story_search
 from o1lab.make.searching import Cell
 from o1lab.model.checkpoints import load
+from o1lab.model.rollouts import Rollout
 from o1lab.rewards.base import ExactScorer
 from o1lab.rewards.models import load_reward_model
 from o1lab.search import mcts
@@ -55,6 +56,23 @@ def test_a_learned_value_is_paid_for_and_not_asked_about_complete_thoughts():
     assert all(f.ledger.verifier_flops > 0 for f in found)
     assert asked and all(asked)
     assert all(e.score == 1.0 for f in found for e in f.endings if e.score is not None)
+
+
+def test_what_the_rules_show():
+    problem = next(p for p in exam("countdown", 40, 4) if sum(p.data[0]) < 99)
+    a, b, c, d = problem.data[0]
+    first = f"{max(a, b)} + {min(a, b)} = {a + b} left {c} {d} {a + b}"
+
+    def said(*steps):
+        text = "<think>\n" + "".join(f"{step}\n" for step in steps)
+        return searching.rules(Rollout(problem, [1], [2], [0.0], text, list(range(len(steps)))))
+
+    assert said() is None and said(first) is None
+    assert said(first.replace(f"= {a + b} ", "= 1000 ")) == 0.0
+    e, f = a + b + c, a + b + c + d
+    second = f"{max(a + b, c)} + {min(a + b, c)} = {e} left {d} {e}"
+    third = f"{max(e, d)} + {min(e, d)} = {f} left {f}"
+    assert said(first, second, third) == float(f == problem.data[1])
 
 
 def test_sampling_is_charged_up_to_its_first_success():

@@ -1,5 +1,6 @@
 """Searches with real policies, tokenizers and scorers: costs, placebos, and a byte-level BPE."""
 
+from dataclasses import replace
 from functools import cache
 from math import sqrt
 
@@ -14,9 +15,10 @@ from o1lab.rewards.models import RewardModel, token_classifier
 from o1lab.rewards.scorers import ConstantScorer, MonteCarloScorer, NoisyOracle
 from o1lab.search import beam, mcts
 from o1lab.search.budget import Budget
+from o1lab.search.expansion import add_children
 from o1lab.search.judging import Judge, minus, shares
 from o1lab.search.states import numbers_left
-from o1lab.search.tree import walk
+from o1lab.search.tree import Node, Tree, walk
 from o1lab.search.writing import Writer
 from o1lab.tasks import task
 from o1lab.tasks.base import Problem
@@ -187,3 +189,35 @@ def test_trees_that_share_states_are_smaller_and_ask_less():
         depths = [len(n.rollout.step_ends) for n in walk(found.tree) if not n.rollout.finished]
         known = [pair for pair in zip(keys, depths, strict=True) if pair[0] is not None]
         assert len(known) == len(set(known))
+
+
+def test_an_ending_that_was_cut_is_not_the_state_it_began_in():
+    """Its steps are its parent's: as one node with it the parent would be its own child."""
+    asked = Problem("countdown", "Make 3 from 1 2.\n", "3", 2, ((1, 2), 3))
+    text = "<think>\n2 + 1 = 3 left 3\n"
+    whole = Rollout(asked, [1], [5], [0.0], text, [1])
+    broken = Rollout(asked, [1], [5, 6], [0.0, -1.0], text + "</think>", [1])
+    state, root = numbers_left(WORLD), Node(whole, value=0.5)
+    tree = Tree(asked, root, states={(1, (3,)): root})
+    assert state(whole) == state(broken) == (3,)
+    (child,) = add_children(tree, root, [broken], lambda r: len(r.ids) > 1, state)
+    assert child is not root and child.ended and tree.states == {(1, (3,)): root}
+
+
+def test_what_the_rules_show_is_not_asked_and_a_score_becomes_a_worth():
+    scorer, problems = ExactScorer(WORLD), exam("countdown", 2)
+    groups = think_all(planner(), problems, 4, seed=1)
+    seen = []
+
+    def rules(rollout):
+        seen.append(rollout.finished)
+        return 0.25
+
+    half = Judge(scorer, outcome=lambda r: 1.0, worth=lambda r, score: score / 2)
+    assert all(value == 1.0 for row in half(groups)[0] for value in row)
+    cut = [[replace(r, finished=False) for r in group] for group in groups]
+    plain = Judge(scorer)(cut)[0]
+    assert half(cut)[0] == [[value / 2 for value in row] for row in plain]
+    assert Judge(scorer, rules=rules)(cut)[0] == [[0.25] * 4] * 2 and not any(seen)
+    with pytest.raises(ValueError, match="outcome of 2"):
+        Judge(scorer, rules=lambda r: 2)(cut)
