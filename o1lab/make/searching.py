@@ -44,7 +44,7 @@ SAMPLED = {"4 hard": 32, "5": 32, "6": 64, "24": 32}  # rollouts of a puzzle
 MOST = 32  # a search's budget, in rollouts of average cost
 STEP, LENGTH, BLOCK = 48, 130, 150  # most tokens of a step, of a thought; puzzles at once
 TREE = mcts.Settings(2000, samples=1, widen=0.5, c_init=0.1, fpu=0.0, prune=0.02)
-DRAWN = {"6": 2}  # steps drawn at once, where not 1; as all of a tree's settings, from dev puzzles
+DRAWN = {("6", "prm"): 2}  # steps drawn at once, where not 1: tuned on dev puzzles, as all of TREE
 BEAMS = {"beam": beam.Settings(4, 4), "dvts": beam.Settings(1, 4, trees=4)}
 COMMAND = "python -m o1lab searching"
 
@@ -103,6 +103,17 @@ def value_of(cell: Cell):
     return load_reward_model(VALUE) if cell.value == "prm" else ExactScorer(lesson("countdown")[0])
 
 
+@lru_cache
+def fitted(value: str, policy: str) -> dict:
+    """What turns the scores of a value into this policy's chances (`chances`), by numbers left."""
+    from o1lab.model.checkpoints import load
+    from o1lab.rewards.models import load_reward_model
+
+    if value == "prm":
+        return load_reward_model(VALUE).recipe["chances"][policy]
+    return chances.fit(ExactScorer(lesson("countdown")[0]), load(POLICIES[policy]))
+
+
 def rules(rollout: Rollout) -> float | None:
     """What the rules show of a play: 0 after an illegal step, 0 or 1 without a move left.
 
@@ -122,10 +133,10 @@ def searched(
     writer = Writer(policy, STEP, LENGTH, cell.temperature, seed=cell.seed)
     about = {"budget": Budget(flops=budget), "check": lambda r: is_right(world, r)}
     about |= {"outcome": lambda r: float(is_right(world, r)), "rules": rules}
-    if cell.value == "prm":
-        about["worth"] = chances.worth(scorer.recipe["chances"][cell.policy])
+    if cell.value in ("prm", "exact"):
+        about["worth"] = chances.worth(fitted(cell.value, cell.policy))
     if cell.way == "mcts":
-        tree = replace(tree, samples=DRAWN.get(cell.puzzles, tree.samples))
+        tree = replace(tree, samples=DRAWN.get((cell.puzzles, cell.value), tree.samples))
         tree = replace(tree, mix=1.0, prune=None) if cell.value == "rollout" else tree
         return mcts.mcts(writer, problems, scorer, tree, state=numbers_left(world), **about)
     return beam.beam_search(writer, problems, scorer, BEAMS[cell.way], **about)
