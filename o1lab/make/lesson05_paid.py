@@ -11,7 +11,7 @@ import numpy as np
 from o1lab.make.lesson01 import recorded
 from o1lab.make.lesson02 import interval
 from o1lab.make.lesson05 import saved
-from o1lab.make.searching import TEMPERATURE, Cell
+from o1lab.make.searching import BEST, TEMPERATURE, Cell
 from o1lab.measure.claims import Claim, judged
 from o1lab.measure.statistics import resample
 from o1lab.paths import data_dir
@@ -35,16 +35,19 @@ def _arrays(name: str) -> dict:
 def found(
     puzzles: str, way: str, value: str = "", policy: str = "cot", temperature: float = TEMPERATURE
 ):
-    """(cost, rounds, tokens) of the first verified solution: (seeds, puzzles) each, inf without.
+    """(cost, rounds, tokens, cost of the value) up to the first verified solution, inf without one.
+
+    Each is (seeds, puzzles).
 
     Cost is in rollouts of average cost of `cot` on these puzzles. KeyError for a cell that was
     not recorded.
     """
     record, arrays = recorded("searching"), _arrays("searching")
-    seeds = record["seeds"] if temperature else record["seeds"][:1]
+    seeds = record["seeds"][puzzles] if temperature else [0]
     names = [Cell(puzzles, way, value, seed, temperature, policy).name for seed in seeds]
-    all_three = np.stack([arrays[name] for name in names])  # (seeds, puzzles, 3)
-    return all_three[..., 0] / record["rollout flops"][puzzles], *np.moveaxis(all_three, -1, 0)[1:]
+    flops, rounds, tokens, value_flops = np.moveaxis(np.stack([arrays[n] for n in names]), -1, 0)
+    price = record["rollout flops"][puzzles]
+    return flops / price, rounds, tokens, value_flops / price
 
 
 def paid(rows: np.ndarray) -> np.ndarray:
@@ -53,8 +56,12 @@ def paid(rows: np.ndarray) -> np.ndarray:
 
 
 def rival(puzzles: str, policy: str = "cot") -> np.ndarray:
-    """The costs of sampling until a success at the better of its temperatures: (seeds, puzzles)."""
-    both = [found(puzzles, "sampling", policy=policy, temperature=t)[0] for t in (0.7, 1.0)]
+    """The costs of sampling until a success at the better of its temperatures: (seeds, puzzles).
+
+    On the hardest puzzles the better of two there, elsewhere the better of two on dev puzzles.
+    """
+    heats = (0.7, 1.0) if puzzles == HARDEST else (BEST[policy],)
+    both = [found(puzzles, "sampling", policy=policy, temperature=t)[0] for t in heats]
     return min(both, key=lambda rows: paid(rows).mean())
 
 
@@ -90,6 +97,16 @@ def every_way(puzzles: str) -> dict[str, np.ndarray]:
     if puzzles == HARDEST:
         ways["DVTS, learned value"] = found(puzzles, "dvts", "prm")[0]
     return ways
+
+
+def if_free(puzzles: str, policy: str = "cot") -> np.ndarray:
+    """The costs of the trees that the learned value led, had it cost nothing: (seeds, puzzles).
+
+    Where such a tree found nothing it still counts as found nothing, so this is no lower bound.
+    """
+    cost, _, _, value_cost = found(puzzles, "mcts", "prm", policy)
+    solved_at_all = np.isfinite(cost)
+    return np.where(solved_at_all, cost - np.where(solved_at_all, value_cost, 0), np.inf)
 
 
 def blind(puzzles: str, sizes) -> dict[str, list[float]]:

@@ -2,9 +2,9 @@
 
 Recorded by `python -m o1lab searching`; resumable, a cell at a time. A cell is one way to look for
 a solution of one set of puzzles, with one policy, one value and one seed; it keeps for each puzzle
-the FLOPs and tokens (policy and verifier) and the rounds that had to wait for each other when the
-first verified solution was there. Leaves out how the value is made (`foresight`), word problems
-(`story_search`) and what the lesson reads out of it (`lesson05`).
+the FLOPs and tokens (policy and verifier), the rounds that had to wait for each other and the
+verifier's FLOPs alone when the first verified solution was there. Leaves out how the value is made
+(`foresight`), word problems (`story_search`) and what the lesson reads out of it (`lesson05`).
 """
 
 import argparse
@@ -38,8 +38,9 @@ from o1lab.tasks.lessons import exam, lesson
 SETS = ("4 hard", "5", "6", "24")
 HARD = 0.05  # at most this chance of blind play, for "4 hard"
 VALUE = "countdown-prm"
-SEEDS = (0, 1, 2)
-TEMPERATURE = 1.0  # of a search; sampling has the better of two
+SEEDS = {"6": (0, 1, 2), "24": (0, 1, 2), "5": (0, 1, 2), "4 hard": (0, 1, 2)}
+BEST = {"cot": 0.7, "ppo": 1.0}  # sampling's temperature, the better of 0.7 and 1 on dev puzzles
+TEMPERATURE = 1.0  # of a search
 SAMPLED = {"4 hard": 32, "5": 32, "6": 64, "24": 32}  # rollouts of a puzzle
 MOST = 32  # a search's budget, in rollouts of average cost
 STEP, LENGTH, BLOCK = 48, 130, 150  # most tokens of a step, of a thought; puzzles at once
@@ -72,18 +73,27 @@ class Cell:
 
 def cells() -> list[Cell]:
     """Every cell of the record, all ways' first seeds before the others."""
-    out = []
-    for seed in SEEDS:
-        for puzzles in SETS[:-1]:
-            out += [Cell(puzzles, "sampling", "", seed, t) for t in (0.7, 1.0)]
-            out += [Cell(puzzles, way, "prm", seed) for way in ("mcts", "beam")]
-            out += [Cell(puzzles, "mcts", value, seed) for value in ("exact", "rollout")]
-        out.append(Cell("6", "dvts", "prm", seed))
-        for policy in POLICIES:
-            out += [Cell("24", "sampling", "", seed, t, policy) for t in (0.7, 1.0)]
-            out.append(Cell("24", "mcts", "prm", seed, policy=policy))
-    greedy = [Cell(p, "sampling", "", 0, 0.0) for p in SETS[:-1]]
-    return greedy + [Cell("24", "sampling", "", 0, 0.0, policy) for policy in POLICIES] + out
+    out = [Cell(p, "sampling", "", 0, 0.0) for p in SETS[:-1]]
+    out += [Cell("24", "sampling", "", 0, 0.0, policy) for policy in POLICIES]
+    for seed in sorted({seed for seeds in SEEDS.values() for seed in seeds}):
+        for puzzles in [p for p in SETS if seed in SEEDS[p]]:
+            out += _cells(puzzles, seed)
+    return out
+
+
+def _cells(puzzles: str, seed: int) -> list[Cell]:
+    """One seed of a set; on the hardest sampling has both temperatures, and DVTS is there."""
+    if puzzles == "24":
+        pairs = [
+            [Cell("24", "sampling", "", seed, BEST[name], name),
+             Cell("24", "mcts", "prm", seed, policy=name)] for name in POLICIES
+        ]  # fmt: skip
+        return pairs[0] + pairs[1]
+    heats = (0.7, 1.0) if puzzles == "6" else (BEST["cot"],)
+    out = [Cell(puzzles, "sampling", "", seed, heat) for heat in heats]
+    out += [Cell(puzzles, way, "prm", seed) for way in ("mcts", "beam")]
+    out += [Cell(puzzles, "mcts", value, seed) for value in ("exact", "rollout")]
+    return out + ([Cell("6", "dvts", "prm", seed)] if puzzles == "6" else [])
 
 
 @lru_cache(maxsize=len(SETS))
@@ -143,7 +153,7 @@ def searched(
 
 
 def sampled_at(policy, problems: Sequence[Problem], cell: Cell, n: int) -> np.ndarray:
-    """(FLOPs, rounds, tokens) at the first right rollout: (puzzles, 3). A round is a step here.
+    """(FLOPs, rounds, tokens, 0) at the first right rollout: (puzzles, 4). A round is a step here.
 
     One rollout after the other, the prompt read once; they could be written side by side, so only
     the longest counts as waiting. inf where none is right.
@@ -162,7 +172,7 @@ def sampled_at(policy, problems: Sequence[Problem], cell: Cell, n: int) -> np.nd
         tried = group[: hits[0] + 1] if hits else []
         rounds = max((len(rollout.step_ends) + 1 for rollout in tried), default=np.inf)
         tokens = size + sum(len(rollout.ids) for rollout in tried)
-        rows.append((spent[hits[0]], rounds, tokens) if hits else (np.inf,) * 3)
+        rows.append((spent[hits[0]], rounds, tokens, 0.0) if hits else (np.inf,) * 4)
     return np.array(rows, dtype=float)
 
 
@@ -172,7 +182,10 @@ def floors(problems: Sequence[Problem]) -> np.ndarray:
 
 
 def run(cell: Cell, policy, problems: Sequence[Problem], price: float) -> np.ndarray:
-    """(FLOPs, rounds, tokens) at the first verified solution of every puzzle, (puzzles, 3)."""
+    """(FLOPs, rounds, tokens, verifier's FLOPs) at each puzzle's first verified solution.
+
+    inf without one: (puzzles, 4).
+    """
     if cell.way == "sampling":
         return sampled_at(policy, problems, cell, SAMPLED[cell.puzzles])
     rows = []
@@ -180,8 +193,9 @@ def run(cell: Cell, policy, problems: Sequence[Problem], price: float) -> np.nda
         block = problems[start : start + BLOCK]
         for found in searched(cell, policy, block, value_of(cell), MOST * price):
             done = found.stopped == "verified"
-            row = (found.ledger.flops, found.depth, tokens(found.ledger))
-            rows.append(row if done else (np.inf,) * 3)
+            spent = found.ledger
+            row = (spent.flops, found.depth, tokens(spent), spent.verifier_flops)
+            rows.append(row if done else (np.inf,) * 4)
     return np.array(rows, dtype=float)
 
 

@@ -39,13 +39,18 @@ def records(tmp_path, monkeypatch):
             cell.way == "sampling" and cell.temperature == 1.0
         )
         cost = 1e8 * mean * hard * rng.uniform(0.9, 1.1, 40)
-        arrays[cell.name] = np.stack([cost, np.full(40, 5.0), cost / 1e6], 1)
+        arrays[cell.name] = np.stack([cost, np.full(40, 5.0), cost / 1e6, cost / 4], 1)
     arrays |= {f"{name}-floor": np.full((40, 2), [0.1, 0.3]) for name in searching.SETS}
     folder = tmp_path / "results"
     folder.mkdir()
     save_file(arrays, folder / "searching.safetensors")
     known = {"command": "c", "date": "d", "device": "x", "seeds": [0, 1, 2]}
-    record = known | {"rollout flops": dict.fromkeys(searching.SETS, 1e8), "most": 32}
+    seeds = {key: [0, 1, 2] for key in searching.SETS}
+    record = known | {
+        "seeds": seeds,
+        "rollout flops": dict.fromkeys(searching.SETS, 1e8),
+        "most": 32,
+    }
     record["sampled"] = dict.fromkeys(searching.SETS, 64)
     (folder / "searching.json").write_text(json.dumps(record))
     stories = {}
@@ -70,6 +75,11 @@ def test_effects_have_the_signs_that_were_put_in(records):
     assert low <= share <= high < 0.3 and len(each) == 3
     assert found["05-game-of-24-solved"][0][0] == pytest.approx(1334 / 1362)
     assert found["05-stories-tree-beats-majority"][0][1] > 0.2
+
+
+def test_a_value_that_cost_nothing(records):
+    cost = lesson05_paid.found("6", "mcts", "prm")[0]
+    assert lesson05_paid.if_free("6") == pytest.approx(0.75 * cost)
 
 
 def test_sampling_has_the_better_of_two_temperatures(records):

@@ -78,7 +78,7 @@ def test_what_the_rules_show():
 def test_sampling_is_charged_up_to_its_first_success():
     policy, puzzles = load("countdown-cot"), searching.puzzles_of("4 hard", 4)
     one = searching.sampled_at(policy, puzzles, Cell("4 hard", "sampling"), 2)
-    assert one.shape == (4, 3)
+    assert one.shape == (4, 4)
     greedy = searching.sampled_at(policy, puzzles, Cell("4 hard", "sampling", temperature=0.0), 64)
     done = np.isfinite(greedy[:, 0])
     price = searching.price_of_a_rollout(policy, puzzles)
