@@ -90,6 +90,7 @@ def every_way(puzzles: str) -> dict[str, np.ndarray]:
     ways = {
         "sampling": rival(puzzles),
         "tree, learned value": found(puzzles, "mcts", "prm")[0],
+        "the same, its value not charged": if_free(puzzles),
         "tree, a completion as value": found(puzzles, "mcts", "rollout")[0],
         "tree, exact value (free)": found(puzzles, "mcts", "exact")[0],
         "beam, learned value": found(puzzles, "beam", "prm")[0],
@@ -117,6 +118,17 @@ def blind(puzzles: str, sizes) -> dict[str, list[float]]:
         name: [float((1 - (1 - p) ** n).mean()) for n in sizes]
         for name, p in zip(names, chances.T, strict=True)
     }
+
+
+def game_of_24(sizes) -> dict[str, tuple]:
+    """{way and policy: share of all 1,362 puzzles solved within so many tokens, low, high}."""
+    lines = {}
+    for policy, name in (("cot", "tuned"), ("ppo", "after PPO")):
+        for way, value, heat in (("sampling", "", BEST[policy]), ("mcts", "prm", TEMPERATURE)):
+            tokens = found("24", way, value, policy, heat)[2]
+            label = f"{'tree' if way == 'mcts' else way}, policy {name}"
+            lines[label] = interval(WITHIN * solved(tokens, sizes))
+    return lines
 
 
 def story_lines(ways: Sequence[str]) -> tuple[list[float], dict[str, tuple]]:

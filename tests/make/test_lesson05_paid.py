@@ -91,7 +91,7 @@ def test_sampling_has_the_better_of_two_temperatures(records):
 
 
 def test_every_way_and_the_floors(records):
-    assert len(lesson05_paid.every_way("5")) == 5 and len(lesson05_paid.every_way("6")) == 6
+    assert len(lesson05_paid.every_way("5")) == 6 and len(lesson05_paid.every_way("6")) == 7
     assert all(rows.shape == (3, 40) for rows in lesson05_paid.every_way("6").values())
     low, high = lesson05_paid.blind("6", (1, 2)).values()
     assert low == pytest.approx([0.1, 0.19]) and high == pytest.approx([0.3, 0.51])
@@ -102,3 +102,10 @@ def test_stories_stand_at_their_own_costs(records):
     assert costs == pytest.approx([1, 2, 4]) and lines["mcts, vote"][0] == [None, 1.0, None]
     mean, low, high = lines["majority"]
     assert all(a <= b <= c for a, b, c in zip(low, mean, high, strict=True))
+
+
+def test_the_game_of_24_counts_all_puzzles(records):
+    lines = lesson05_paid.game_of_24([1, 10**9])
+    assert len(lines) == 4
+    for mean, low, high in lines.values():
+        assert mean == low == high == [0.0, pytest.approx(1334 / 1362)]
