@@ -124,10 +124,11 @@ def game_of_24(sizes) -> dict[str, tuple]:
     """{way and policy: share of all 1,362 puzzles solved within so many tokens, low, high}."""
     lines = {}
     for policy, name in (("cot", "tuned"), ("ppo", "after PPO")):
-        for way, value, heat in (("sampling", "", BEST[policy]), ("mcts", "prm", TEMPERATURE)):
+        ways = [("sampling", "", BEST[policy]), ("mcts", "prm", TEMPERATURE)]
+        for way, value, heat in [*ways, ("mcts", "exact", TEMPERATURE)]:
             tokens = found("24", way, value, policy, heat)[2]
-            label = f"{'tree' if way == 'mcts' else way}, policy {name}"
-            lines[label] = interval(WITHIN * solved(tokens, sizes))
+            label = {"": "sampling", "prm": "tree", "exact": "tree, exact value"}[value]
+            lines[f"{label}, {name}"] = interval(WITHIN * solved(tokens, sizes))
     return lines
 
 

@@ -84,11 +84,9 @@ def cells() -> list[Cell]:
 def _cells(puzzles: str, seed: int) -> list[Cell]:
     """One seed of a set; on the hardest sampling has both temperatures, and DVTS is there."""
     if puzzles == "24":
-        pairs = [
-            [Cell("24", "sampling", "", seed, BEST[name], name),
-             Cell("24", "mcts", "prm", seed, policy=name)] for name in POLICIES
-        ]  # fmt: skip
-        return pairs[0] + pairs[1]
+        out = [Cell("24", "sampling", "", seed, BEST[name], name) for name in POLICIES]
+        pairs = [(name, value) for name in POLICIES for value in ("prm", "exact")]
+        return out + [Cell("24", "mcts", value, seed, policy=name) for name, value in pairs]
     heats = (0.7, 1.0) if puzzles == "6" else (BEST["cot"],)
     out = [Cell(puzzles, "sampling", "", seed, heat) for heat in heats]
     out += [Cell(puzzles, way, "prm", seed) for way in ("mcts", "beam")]
