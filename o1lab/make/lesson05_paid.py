@@ -233,14 +233,29 @@ def _each(columns: list[np.ndarray], statistic, draws: int = 2000):
 
 def claims() -> list[Claim]:
     """The claims on searches that pay, judged by thresholds committed before the records."""
-    record = recorded("searching")
-    known = {key: record[key] for key in ("device", "command", "date")}
-    trees = [(HARDEST, "prm", "cot"), (HARDEST, "rollout", "cot"), ("24", "prm", "ppo")]
-    flops = sum(
-        paid(found(puzzles, "mcts", value, policy)[0]).sum() * record["rollout flops"][puzzles]
-        for puzzles, value, policy in trees
+    facts = {name: recorded(name) for name in ("searching", "story_search")}
+    known = {n: {key: r[key] for key in ("device", "command", "date")} for n, r in facts.items()}
+    flops = {"searching": _cost(facts["searching"]), "story_search": _story_cost()}
+    out = []
+    for name, (value, each, count) in effects().items():
+        of = "story_search" if name.startswith("05-stories") else "searching"
+        one = judged(name, value, seeds=each, problems=count, flops=flops[of], **known[of])
+        out.append(one)
+    return out
+
+
+def _cost(record: dict) -> float:
+    """FLOPs of the trees and of the samples that the claims compare."""
+    hard = [found(HARDEST, "mcts", value)[0] for value in ("prm", "rollout")] + [rival(HARDEST)]
+    games = [found("24", "mcts", "prm", "ppo")[0], rival("24", "ppo")]
+    sums = [(HARDEST, hard), ("24", games)]
+    return float(
+        sum(paid(rows).sum() * record["rollout flops"][s] for s, all_ in sums for rows in all_)
     )
-    return [
-        judged(name, value, seeds=each, problems=count, flops=float(flops), **known)
-        for name, (value, each, count) in effects().items()
-    ]
+
+
+def _story_cost() -> float:
+    """FLOPs of the largest trees and of all the samples that were voted on."""
+    price = recorded("story_search")["rollout flops"]
+    ways = ("mcts, vote", "majority")
+    return float(sum(by_way(way, "flops")[..., -1].sum() for way in ways) * price)

@@ -62,7 +62,8 @@ def records(tmp_path, monkeypatch):
                     f"{seed}/mcts, vote/right": np.ones((30, 1)),
                     f"{seed}/mcts, vote/flops": flops[:, 1:2].copy()}  # fmt: skip
     save_file(stories, folder / "story_search.safetensors")
-    (folder / "story_search.json").write_text(json.dumps(known | {"rollout flops": 1e8}))
+    told = known | {"command": "stories", "rollout flops": 1e8}
+    (folder / "story_search.json").write_text(json.dumps(told))
     for module in (lesson01, lesson05, lesson05_paid):
         monkeypatch.setattr(module, "data_dir", lambda: tmp_path)
 
@@ -109,3 +110,10 @@ def test_the_game_of_24_counts_all_puzzles(records):
     assert len(lines) == 6
     for mean, low, high in lines.values():
         assert mean == low == high == [0.0, pytest.approx(1334 / 1362)]
+
+
+def test_a_claim_names_the_record_it_came_from(records):
+    found = {claim.id: claim for claim in lesson05_paid.claims()}
+    assert len(found) == 6 and all(claim.flops > 0 for claim in found.values())
+    story, other = found["05-stories-tree-beats-majority"], found["05-learned-value-pays"]
+    assert (story.command, other.command) == ("stories", "c")
