@@ -38,7 +38,7 @@ from o1lab.tasks.lessons import exam, lesson
 SETS = ("4 hard", "5", "6", "24")
 HARD = 0.05  # at most this chance of blind play, for "4 hard"
 VALUE = "countdown-prm"
-SEEDS = {"6": (0, 1, 2), "24": (0, 1, 2), "5": (0, 1, 2), "4 hard": (0, 1, 2)}
+SEEDS = {"6": (0, 1, 2), "24": (0,), "5": (0,), "4 hard": (0,)}
 BEST = {"cot": 0.7, "ppo": 1.0}  # sampling's temperature, the better of 0.7 and 1 on dev puzzles
 TEMPERATURE = 1.0  # of a search
 SAMPLED = {"4 hard": 32, "5": 32, "6": 64, "24": 32}  # rollouts of a puzzle
