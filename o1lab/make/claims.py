@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from o1lab.make import lesson01, lesson02, lesson03, lesson04, lesson05
+from o1lab.make import lesson01, lesson02, lesson03, lesson04, lesson05, lesson05_paid
 from o1lab.measure.claims import in_readme, record, recorded, stale, table
 from o1lab.paths import data_dir
 
@@ -13,7 +13,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="o1lab claims", description=main.__doc__)
     parser.add_argument("--show", action="store_true", help="print only, write nothing")
     if not parser.parse_args(argv).show:
-        for lesson in (lesson01, lesson02, lesson03, lesson04, lesson05):
+        for lesson in (lesson01, lesson02, lesson03, lesson04, lesson05, lesson05_paid):
             for claim in lesson.claims():
                 record(claim)
         write_readme()

@@ -173,10 +173,15 @@ def at_cost(cost: np.ndarray, costs: np.ndarray, values: np.ndarray) -> np.ndarr
     return values[:, low] * (1 - share) + values[:, low + 1] * share
 
 
-def beside_majority(way: str, place: int = -1) -> tuple[np.ndarray, np.ndarray]:
-    """A search of Stories, and majority voting for as much compute: (seeds, problems) each."""
+def beside_majority(
+    way: str, place: int = -1, against: str = "majority"
+) -> tuple[np.ndarray, np.ndarray]:
+    """A search of Stories, and majority voting for as much compute: (seeds, problems) each.
+
+    place: of its budget. against: another way of choosing among N in the majority's place.
+    """
     right, flops = by_way(way)[..., place], by_way(way, "flops")[..., place]
-    votes, costs = by_way("majority"), by_way("majority", "flops")
+    votes, costs = by_way(against), by_way(against, "flops")
     rows = [
         at_cost(mine.mean(), row.mean(0), vote)
         for mine, row, vote in zip(flops, costs, votes, strict=True)

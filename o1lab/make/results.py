@@ -1,7 +1,7 @@
 """`make results`: the recorded results that `data/results` lacks, each by its own command.
 
 Hours on two cores from nothing. Leaves out how a result is made (`serial`, `arms`, `sampling`,
-`ladder`, `labelling`, `reinforce`, `planning`).
+`ladder`, `labelling`, `reinforce`, `planning`, `searching`, `story_search`).
 """
 
 import argparse
@@ -17,6 +17,8 @@ RECORDS = {  # command: the files it writes
     "labelling": ("labelling.json",),
     "reinforce": ("reinforce.json",),
     "planning": ("planning.json", "planning.safetensors"),
+    "searching": ("searching.json", "searching.safetensors"),
+    "story_search": ("story_search.json", "story_search.safetensors"),
 }
 
 

@@ -130,7 +130,7 @@ def git(root: Path, *words: str) -> str:
 
 def test_recorded_claims_follow_from_the_recorded_results():
     """What stands in data/results/claims is what the records and the rule give on any machine."""
-    from o1lab.make import lesson01, lesson02, lesson03, lesson04, lesson05
+    from o1lab.make import lesson01, lesson02, lesson03, lesson04, lesson05, lesson05_paid
 
     known = {claim.id: claim for claim in claims.recorded()}
     every = [
@@ -139,6 +139,7 @@ def test_recorded_claims_follow_from_the_recorded_results():
         *lesson03.claims(),
         *lesson04.claims(),
         *lesson05.claims(),
+        *lesson05_paid.claims(),
     ]
     fresh = {claim.id: claim for claim in every}
     # A threshold is committed before its result, so some may still wait for theirs.
