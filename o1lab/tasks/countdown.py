@@ -227,12 +227,9 @@ def game24() -> list[Problem]:
     return [make_problem(given, 24) for given in game24_puzzles() if reachable(given, 24)]
 
 
-def random_play_coverage(problems: Sequence[Problem], k: int, perfect_end: bool = False) -> float:
-    """The mean chance that k random legal plays solve a problem: mean of 1 - (1 - p)^k.
-
-    perfect_end: the last move of each is the best of all by enumeration, not a random one.
-    """
-    chances = [play_probability(*problem.data, perfect_end) for problem in problems]
+def random_play_coverage(problems: Sequence[Problem], k: int) -> float:
+    """The mean chance that k random legal plays solve a problem: mean of 1 - (1 - p)^k."""
+    chances = [play_probability(*problem.data) for problem in problems]
     return sum(1 - (1 - p) ** k for p in chances) / max(1, len(chances))
 
 

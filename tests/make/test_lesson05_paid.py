@@ -45,7 +45,7 @@ def records(tmp_path, monkeypatch):
     folder.mkdir()
     save_file(arrays, folder / "searching.safetensors")
     known = {"command": "c", "date": "d", "device": "x", "seeds": [0, 1, 2]}
-    seeds = {key: [0, 1, 2] for key in searching.SETS}
+    seeds = {key: list(row) for key, row in searching.SEEDS.items()}
     record = known | {
         "seeds": seeds,
         "rollout flops": dict.fromkeys(searching.SETS, 1e8),

@@ -76,8 +76,10 @@ def iterate(asked=None, folder=None, settings=EXPERT, **extra):
 
 
 def test_expert_iteration_gets_better_and_counts_what_it_costs():
-    seen = []
-    _, records = iterate(on_record=seen.append, evaluate=lambda model: {"pass@1": 0.5})
+    seen, longer = [], replace(EXPERT, training=replace(QUICK, steps=60))
+    _, records = iterate(
+        settings=longer, on_record=seen.append, evaluate=lambda model: {"pass@1": 0.5}
+    )
     assert [r["round"] for r in records] == [0, 1] and seen == records
     assert records[1]["right"] > records[0]["right"] + 0.3
     assert records[1]["flops"] > records[0]["flops"] > 0 and records[1]["pass@1"] == 0.5
