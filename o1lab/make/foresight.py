@@ -19,7 +19,7 @@ from o1lab.model.tokens import build_tokenizer
 from o1lab.rewards.models import RewardModel, token_classifier
 from o1lab.tasks import task
 from o1lab.tasks.base import END_THINK, Problem, write_completion
-from o1lab.tasks.countdown import write_solution
+from o1lab.tasks.countdown import left_of, write_solution
 from o1lab.tasks.countdown_solver import Move, State, after, moves, reachable
 from o1lab.tasks.countdown_splits import is_reserved
 
@@ -86,14 +86,9 @@ def document(problem: Problem, rng: random.Random) -> Example:
         weight += [float(count > 0)] * len(more)
         others += [[0.0] * len(goals.COLUMNS) for _ in more]
         if count:
-            others[-1] = goals.labels(numbers_left(steps[count - 1]))
+            others[-1] = goals.labels(left_of(steps[count - 1]))
     columns = dict(zip(goals.COLUMNS, map(list, zip(*others, strict=True)), strict=True))
     return Example(ids, weight, {"label": label, **columns})
-
-
-def numbers_left(step: str) -> State:
-    """The state that a step says it leaves."""
-    return tuple(sorted(map(int, step.partition("left")[2].split())))
 
 
 def stream(tokens: int, seed: int) -> Callable[[int], list[Example]]:

@@ -68,7 +68,7 @@ class MuonAndAdamW:
 class FullMuon(torch.optim.Muon):
     """`torch.optim.Muon` with its iteration in float32, matrices of one shape side by side.
 
-    PyTorch's is in bfloat16, which a processor without it emulates: on AVX2 that took four fifths
+    PyTorch's is in bfloat16, which a processor without it emulates: on AVX2 that took two thirds
     of a tiny model's update.
     """
 

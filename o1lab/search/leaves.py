@@ -26,11 +26,7 @@ class Leaves:
     mix: float = 0.0
     rollouts: int = 1
     prune: float | None = None
-    outcome: Callable[[Rollout], float] | None = None
     check: Check | None = None
-
-    def __post_init__(self):
-        self.scorer.outcome = self.outcome
 
     def judge(self, leaves: Sequence[Leaf]) -> None:
         """Give those leaves a value that have none: one scorer call, one policy call with `mix`.
@@ -93,13 +89,13 @@ class Leaves:
     def price(self, rollout: Rollout, more: int = 0) -> Ledger:
         """The most that judging this prefix costs once `more` tokens, one step, are behind it."""
         asked = size(rollout, more)
-        price = self.scorer.price([asked]) if self.mix < 1 or not self.outcome else Ledger()
+        price = self.scorer.price([asked]) if self.mix < 1 or not self.scorer.outcome else Ledger()
         if not self.mix or rollout.finished:
             return price
         prompt, written, steps = asked
         new = self.writer.max_new_tokens
         price += self.writer.price(rollout, self.rollouts, new, more)
-        if not self.outcome:
+        if not self.scorer.outcome:
             price += self.scorer.price([(prompt, written + new, steps + new)] * self.rollouts)
         return price
 

@@ -165,7 +165,7 @@ def mcts(
     from tqdm.auto import tqdm
 
     judge = Judge(scorer, settings.how, writer.remember, outcome, rules, worth)
-    leaves = Leaves(writer, judge, settings.mix, settings.rollouts, settings.prune, outcome, check)
+    leaves = Leaves(writer, judge, settings.mix, settings.rollouts, settings.prune, check)
     run = _Run(writer, leaves, settings, budget, check, state)
     more = writer.max_new_tokens if settings.mix else 0
     trees = plant(writer, problems, roots, state, more)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from o1lab.model.rollouts import Rollout
 from o1lab.tasks.base import Task
+from o1lab.tasks.countdown import left_of
 
 
 def numbers_left(task: Task) -> Callable[[Rollout], tuple[int, ...] | None]:
@@ -18,6 +19,6 @@ def numbers_left(task: Task) -> Callable[[Rollout], tuple[int, ...] | None]:
         verdicts = task.verdicts(rollout.problem, steps)
         if not steps or any(verdict.kind not in ("ok", "dead end") for verdict in verdicts):
             return None
-        return tuple(sorted(map(int, steps[-1].partition("left")[2].split())))
+        return left_of(steps[-1])
 
     return state

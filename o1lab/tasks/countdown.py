@@ -233,6 +233,11 @@ def random_play_coverage(problems: Sequence[Problem], k: int) -> float:
     return sum(1 - (1 - p) ** k for p in chances) / max(1, len(chances))
 
 
+def left_of(step: str) -> State:
+    """The sorted numbers that a well-formed step says are left."""
+    return tuple(sorted(map(int, step.partition("left")[2].split())))
+
+
 def _judge(state: State, step: str) -> tuple[Verdict, State]:
     """The verdict on one step (dead ends apart) and the state after it."""
     if len(state) == 1:
